@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensor IR: what a kernel computes, over concrete extents. A function is a
+// list of tensors and of operations in order; each operation defines one whole
+// tensor by one scalar expression over an index space:
+//     out[i0, .., in-1] = [reduce over r0, .., rm-1 of] expr(i, r)
+// An expression is a DAG of typed scalar nodes; its leaves are constants, index
+// values and affine reads. Reads widen to a register type (f32, i32, u32,
+// bool); only a cast node and the store into 'out' round. A filter on a
+// reduction is a select with the reduction's identity.
+#ifndef SY_IR_TENSOR_H
+#define SY_IR_TENSOR_H
+
+#include "numerics/numerics.h"
+#include "support/support.h"
+
+enum {
+    TIR_RANK = 8,     // dimensions of a tensor
+    TIR_INDICES = 16, // out and reduction indices of one operation
+};
+
+typedef enum {
+    TIR_INPUT = 1,
+    TIR_OUTPUT,
+    TIR_TEMP,
+    TIR_CONST, // 'data' holds the elements
+} tir_kind;
+
+typedef struct {
+    const char *name; // unique in the function, an identifier
+    tir_kind kind;
+    num_dtype dtype;
+    uint32_t rank;
+    int64_t shape[TIR_RANK]; // zero is an extent
+    const void *data;        // TIR_CONST: row-major elements
+    loc at;
+} tir_tensor;
+
+// c + sum of k[x] * (value of index x). Index x < nout is i_x, else
+// r_(x - nout); every index runs from 0 to its extent, excluded.
+typedef struct {
+    int64_t c;
+    int64_t k[TIR_INDICES];
+} tir_aff;
+
+typedef struct {
+    uint32_t tensor;
+    tir_aff sub[TIR_RANK]; // one per dimension of the tensor
+    bool has_fill;         // outside the tensor, the value is 'fill'
+    num_word fill;         // in the tensor's register type
+} tir_read;
+
+typedef enum {
+    TIR_N_NONE,
+    TIR_N_CONST,  // imm
+    TIR_N_AFFINE, // value of aff, an i32 (modulo 2^32)
+    TIR_N_READ,   // reads[read]
+    TIR_N_UNARY,  // func1(arg0)
+    TIR_N_BINARY, // func2(arg0, arg1)
+    TIR_N_SELECT, // arg0 (bool) ? arg1 : arg2
+    TIR_N_CAST,   // arg0 rounded to dtype 'to', then widened again
+} tir_node_kind;
+
+typedef struct {
+    tir_node_kind kind;
+    num_as as; // register type of the value
+    num_unary func1;
+    num_binary func2;
+    num_dtype to;
+    uint32_t arg[3]; // earlier nodes
+    num_word imm;
+    uint32_t read;
+    tir_aff aff;
+} tir_node;
+
+typedef struct {
+    uint32_t out; // tensor; its shape gives the extents of i0..
+    uint32_t nout, nred;
+    int64_t extent[TIR_INDICES];
+    num_reduce reduce; // NUM_R_NONE: a map (nred = 0)
+    VEC(tir_node) nodes; // index 0 is unused; args precede their users
+    VEC(tir_read) reads;
+    uint32_t root; // stored (after reduction) with the store rounding of out
+    loc at;        // the statement
+} tir_op;
+
+typedef struct {
+    arena *a;
+    const char *name;
+    VEC(tir_tensor) tensors; // inputs and outputs in signature order
+    VEC(tir_op) ops;         // each tensor is defined once, before its uses
+} tir_fn;
+
+// ---- tensor_build.c ---------------------------------------------------------
+
+tir_fn *tir_fn_new(arena *a, const char *name);
+uint32_t tir_add_tensor(tir_fn *fn, const char *name, tir_kind kind,
+                        num_dtype dtype, uint32_t rank, const int64_t *shape);
+// A temp with a fresh name made from 'hint'.
+uint32_t tir_add_temp(tir_fn *fn, const char *hint, num_dtype dtype,
+                      uint32_t rank, const int64_t *shape);
+// Starts the operation that defines 'out'; reduction extents follow.
+tir_op *tir_add_op(tir_fn *fn, uint32_t out, num_reduce reduce, uint32_t nred,
+                   const int64_t *red_extent);
+// Nodes are hash-consed within the operation and constants folded.
+uint32_t tir_const(tir_fn *fn, tir_op *op, num_as as, num_word imm);
+uint32_t tir_affine(tir_fn *fn, tir_op *op, const tir_aff *aff);
+uint32_t tir_read_node(tir_fn *fn, tir_op *op, const tir_read *read);
+uint32_t tir_unary(tir_fn *fn, tir_op *op, num_unary f, uint32_t x);
+uint32_t tir_binary(tir_fn *fn, tir_op *op, num_binary f, uint32_t x,
+                    uint32_t y);
+uint32_t tir_select(tir_fn *fn, tir_op *op, uint32_t c, uint32_t x, uint32_t y);
+uint32_t tir_cast(tir_fn *fn, tir_op *op, num_dtype to, uint32_t x);
+int64_t tir_elems(const tir_tensor *t);
+
+// ---- tensor_print.c, tensor_parse.c, tensor_verify.c ------------------------
+
+void tir_print(const tir_fn *fn, strbuf *out);
+// Parses one function; diagnostics on failure (NULL). parse(print(f)) prints
+// the same text.
+tir_fn *tir_parse(arena *a, diags *d, uint32_t source);
+// Every rule of docs/tensor-ir.md; false with a diagnostic when one is broken.
+NODISCARD bool tir_verify(const tir_fn *fn, diags *d);
+
+// ---- tensor_eval.c ------------------------------------------------------------
+
+// buf[t]: the row-major elements of tensor t. Inputs and consts are read,
+// everything else is written. f32 register arithmetic; reductions go through
+// their indices in row-major order from the identity, one step at a time.
+void tir_eval(const tir_fn *fn, void *const *buf);
+
+// The reference: real arithmetic in binary64. val[t][e] is the value; err[t][e]
+// bounds its distance from exact real arithmetic (binary64 rounding only).
+// A cast or a store to a float type is the identity, integers and bools are
+// exact. val and err of inputs and consts are set by the caller (err 0).
+// val/err of tensors that the caller set 'given[t]' for are taken as they are.
+void tir_eval_ref(const tir_fn *fn, double *const *val, double *const *err,
+                  const bool *given);
+
+#endif

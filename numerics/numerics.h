@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// All arithmetic, once: element types and their conversions, scalar functions,
+// ordered sums and dots, and the engine operations on strided views that the
+// tile IR's evaluator and the machine's interpreter share. No libm, no
+// dependence on the host's rounding mode or on compiler contraction: callers
+// enter through num_env_enter (saves MXCSR, sets nearest-even and no flushing)
+// and leave through num_env_leave.
+#ifndef SY_NUMERICS_H
+#define SY_NUMERICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- dtype.c ----------------------------------------------------------------
+
+typedef enum {
+    DT_NONE,
+#define DTYPE(id, name, bytes, class, sig, note) DT_##id,
+#include "numerics/dtypes.def"
+#undef DTYPE
+    DT_COUNT
+} num_dtype;
+
+typedef enum { NUM_FLOAT = 1, NUM_SINT, NUM_UINT, NUM_BOOL } num_class;
+
+// The types arithmetic is done in: what a value widens to when it is read.
+typedef enum { NUM_AS_NONE, NUM_AS_F32, NUM_AS_I32, NUM_AS_U32, NUM_AS_BOOL }
+    num_as;
+
+const char *num_dtype_name(num_dtype t);
+num_dtype num_dtype_parse(const char *name, size_t n); // DT_NONE if unknown
+uint32_t num_dtype_bytes(num_dtype t);
+num_class num_dtype_class(num_dtype t);
+num_as num_widened(num_dtype t); // f* -> f32, i* -> i32, u* -> u32, bool
+bool num_is_float(num_dtype t);
+// Unit roundoff (half an ulp of 1) of a float type; smallest subnormal;
+// largest finite value.
+double num_unit_roundoff(num_dtype t);
+double num_min_subnormal(num_dtype t);
+double num_max_finite(num_dtype t);
+
+// ---- convert.c: one element -------------------------------------------------
+
+// A 32-bit register: binary32 bits, i32/u32 bits, or 0/1 for a bool.
+typedef uint32_t num_word;
+
+static inline float
+num_f32(num_word w)
+{
+    union {
+        uint32_t u;
+        float f;
+    } x = {w};
+    return x.f;
+}
+
+static inline num_word
+num_word_f32(float f)
+{
+    union {
+        float f;
+        uint32_t u;
+    } x = {f};
+    return x.u;
+}
+
+#define NUM_CANONICAL_NAN 0x7fc00000u
+
+// The element at p, widened (exactly). NaNs become the canonical NaN.
+num_word num_load(num_dtype t, const void *p);
+// A register of type 'as', rounded to nearest-even (floats: overflow goes to
+// infinity, or to NaN where the format has none; float to integer saturates,
+// NaN gives 0; integers wrap modulo 2^bits; to bool: nonzero, NaN included)
+// and stored at p.
+void num_store(num_dtype t, void *p, num_as as, num_word w);
+// Between register types, by the same rules (i32 and u32: same bits).
+num_word num_cast(num_as to, num_as from, num_word w);
+// n elements 'step' bytes apart (any sign, unaligned) to and from registers.
+void num_load_row(num_dtype t, const void *p, int64_t step, size_t n,
+                  num_word *out);
+void num_store_row(num_dtype t, void *p, int64_t step, size_t n, num_as as,
+                   const num_word *in);
+// binary64 to a float type's value, rounded once, nearest-even.
+float num_round_f32(double x);
+
+// ---- func.c: scalar functions -----------------------------------------------
+
+typedef enum {
+    NUM_U_NONE,
+#define UNARY(id, name, classes, what) NUM_##id,
+#define BINARY(id, name, classes, what)
+#include "numerics/funcs.def"
+#undef UNARY
+#undef BINARY
+    NUM_U_COUNT
+} num_unary;
+
+typedef enum {
+    NUM_B_NONE,
+#define UNARY(id, name, classes, what)
+#define BINARY(id, name, classes, what) NUM_##id,
+#include "numerics/funcs.def"
+#undef UNARY
+#undef BINARY
+    NUM_B_COUNT
+} num_binary;
+
+const char *num_unary_name(num_unary f);
+const char *num_binary_name(num_binary f);
+num_unary num_unary_parse(const char *name, size_t n);
+num_binary num_binary_parse(const char *name, size_t n);
+bool num_unary_takes(num_unary f, num_as as);
+bool num_binary_takes(num_binary f, num_as as);
+// The register type of the result for operands of type 'as'.
+num_as num_unary_gives(num_unary f, num_as as);
+num_as num_binary_gives(num_binary f, num_as as);
+bool num_is_compare(num_binary f);
+
+num_word num_apply1(num_unary f, num_as as, num_word x);
+num_word num_apply2(num_binary f, num_as as, num_word a, num_word b);
+// The same over rows; out may be one of the inputs. A step of 0 repeats the
+// first element of b (out and a have step 1).
+void num_row1(num_unary f, num_as as, size_t n, num_word *out,
+              const num_word *x);
+void num_row2(num_binary f, num_as as, size_t n, num_word *out,
+              const num_word *a, const num_word *b, size_t b_step);
+// Worst error of a float function against the real function, in units of the
+// result's binary32 ulp (0.5 for correctly rounded ones).
+double num_unary_ulp(num_unary f);
+double num_binary_ulp(num_binary f);
+
+// The binary64 functions beneath, for the reference evaluator: relative error
+// under 2^-45 of the real function, total over every input.
+double num_ref1(num_unary f, double x);
+double num_ref2(num_binary f, double a, double b);
+// |f(y) - f(x)| for every y within e of x is at most this (may be infinite).
+// The reference's error analysis rests on it.
+double num_sensitivity1(num_unary f, double x, double e);
+
+// ---- reduce.c: ordered reductions -------------------------------------------
+
+typedef enum {
+    NUM_R_NONE,
+    NUM_R_SUM,
+    NUM_R_PROD,
+    NUM_R_MAX,
+    NUM_R_MIN,
+    NUM_R_ANY, // bool
+    NUM_R_ALL, // bool
+    NUM_R_COUNT
+} num_reduce;
+
+const char *num_reduce_name(num_reduce r);
+num_reduce num_reduce_parse(const char *name, size_t n);
+// sum +0, prod 1, max -inf (or the least integer), min +inf, any 0, all 1.
+num_word num_reduce_identity(num_reduce r, num_as as);
+num_word num_reduce_step(num_reduce r, num_as as, num_word acc, num_word x);
+// n registers: 32 partials from the identity, element e into e mod 32 in
+// ascending e, then partial[i] op= partial[i + h] for h = 16, 8, 4, 2, 1.
+num_word num_reduce_row(num_reduce r, num_as as, size_t n, const num_word *x);
+
+// ---- dot.c -------------------------------------------------------------------
+
+// out[i * n + j] = sum over k ascending, from +0, of one f32 fused multiply-add
+// (one rounding) of s[k * m + i] and x[k * n + j]. NaN results are canonical.
+void num_matmul(size_t m, size_t n, size_t k, float *out, const float *s,
+                const float *x);
+// One f32 fused multiply-add.
+float num_fma(float a, float b, float c);
+
+// ---- engine.c: engine operations on views -------------------------------------
+
+enum { NUM_DIMS = 5 };
+
+// Partitions (parallel lanes) of up to five free dimensions, outermost first.
+// Element (p, i0..i4) is at base + p * part_step + sum of i_d * step_d, bytes.
+typedef struct {
+    uint8_t *base;
+    int64_t part_step;
+    uint32_t parts;
+    num_dtype dtype;
+    uint32_t ndim;
+    struct {
+        int64_t step;
+        uint32_t count;
+    } dim[NUM_DIMS];
+} num_view;
+
+uint64_t num_view_elems(const num_view *v); // per partition
+
+// The data operations of the machine: engine_ops.def gives operands and
+// meaning. Tile IR operations and instructions have the same names.
+typedef enum {
+    NUM_OP_NONE,
+#define ENGINE_OP(id, name, srcs, vecs, what) NUM_OP_##id,
+#include "numerics/engine_ops.def"
+#undef ENGINE_OP
+    NUM_OP_COUNT
+} num_op;
+
+const char *num_op_name(num_op op);
+
+// A scalar operand of TS, STT and ACT: an immediate or one value a partition.
+typedef struct {
+    bool is_vec;
+    num_word imm;  // in the operation's register type
+    num_view vec;  // parts x 1 element; widened and cast to that type
+} num_scalar;
+
+// One resolved operation. Register type 'as' is that of the arithmetic.
+typedef struct {
+    num_op op;
+    num_as as;
+    num_unary func;      // ACT
+    num_binary op0, op1; // TT: op0; TS: op0, op1; STT: op0, op1
+    bool rev0, rev1;     // operands of op0 / op1 swapped
+    num_reduce reduce;   // REDUCE, PREDUCE
+    uint32_t reduce_dims; // REDUCE: how many innermost dims of src a
+    int64_t iota_base, iota_part; // IOTA; the steps are in iota_step
+    int64_t iota_step[NUM_DIMS];
+    bool accumulate;     // MATMUL, DMA: add to dst instead of overwriting
+    num_view dst, a, b;
+    num_scalar s0, s1;
+} num_insn;
+
+// The tensor engine's state: the weights loaded last, K rows of M, as f32.
+typedef struct {
+    uint32_t k, m;
+    num_dtype dtype;
+    float *w; // [128 * 128], row k, column m; caller's memory
+    float *x, *out; // scratch of [128 * 512] and [128 * 512] elements, caller's
+} num_pe;
+
+// Executes one operation. 'scratch' holds at least NUM_SCRATCH_WORDS words;
+// rows longer than that are done in pieces that do not change the result.
+// 'pe' is needed by LDW and MATMUL only. dst is equal to a source (same view)
+// or disjoint from every source.
+enum { NUM_SCRATCH_WORDS = 4 * 4096 };
+void num_exec(const num_insn *in, num_pe *pe, num_word *scratch);
+
+// ---- env.c --------------------------------------------------------------------
+
+typedef struct {
+    uint32_t mxcsr;
+} num_env;
+num_env num_env_enter(void);
+void num_env_leave(num_env saved);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads objects and runs them: reader and validator, the one sequencer, the
+// machine that steps the streams, the certifier of law 4, the interpreter.
+// Knows programs only as instructions; never includes frontend, ir, backend.
+#ifndef SY_RUNTIME_H
+#define SY_RUNTIME_H
+
+#include "isa-spec/isa.h"
+#include "numerics/numerics.h"
+#include "support/support.h"
+
+// ---- load.c --------------------------------------------------------------------
+
+typedef struct {
+    const char *name;
+    uint32_t kind; // obj_tensor_kind of isa-spec/object.h
+    num_dtype dtype;
+    uint32_t rank;
+    int64_t shape[8];
+    uint64_t bytes;
+    const uint8_t *data; // constants: inside the object's bytes
+} rt_tensor;
+
+typedef struct rt_program rt_program; // decoded streams, tables, lines
+
+// Reads, checks the hash, decodes and validates every instruction against the
+// target. The bytes must outlive the program. NULL with diagnostics.
+rt_program *rt_load(arena *a, str object, diags *d);
+// The target description the object names.
+const isa_target *rt_target(const rt_program *p);
+uint32_t rt_tensor_count(const rt_program *p);
+const rt_tensor *rt_tensor_at(const rt_program *p, uint32_t i);
+const isa_insn *rt_stream(const rt_program *p, isa_engine e, uint32_t *n);
+// Where instruction i of a stream comes from (sources were added to 'd' given
+// to rt_load); {0} if unknown.
+loc rt_loc(const rt_program *p, isa_engine e, uint32_t i);
+// A section's text by name ("" when absent), e.g. ".systole.tensor".
+str rt_section(const rt_program *p, const char *name);
+
+// ---- sequencer.c: the only place that executes control and resolves operands ----
+
+// An operand with every register applied.
+typedef struct {
+    bool hbm;
+    uint8_t mem;      // isa_mem when on chip
+    uint32_t tensor;  // hbm
+    uint32_t part;    // first partition
+    uint32_t parts;   // number of partitions
+    num_dtype dtype;
+    int64_t offset;    // bytes: in the partition, or in the tensor
+    int64_t part_step; // bytes; hbm only
+    uint32_t ndim;
+    struct {
+        int64_t step; // bytes
+        uint32_t count;
+    } dim[NUM_DIMS];
+} rt_ref;
+
+// One dynamic instruction (or transfer).
+typedef struct {
+    const isa_insn *insn;
+    isa_engine engine;
+    uint32_t index;  // of the instruction in its stream
+    uint64_t seq;    // n-th executed by the engine; for transfers, of the queue
+    bool empty;      // touches nothing
+    bool accumulate; // matmul: resolved from the first-iteration mask
+    bool has[3];     // dst, a, b
+    rt_ref ref[3];
+    bool has_vec[2];
+    rt_ref vec[2];
+    int64_t iota_base;
+    uint32_t parts, dst_parts;
+} rt_record;
+
+// ---- machine.c: streams, tokens, queues -------------------------------------------
+
+// What executes on top of the machine; any callback may be NULL. A callback
+// returns false to stop the run (a fault is already recorded).
+typedef struct {
+    void *ctx;
+    // An engine instruction starts (its waits were taken).
+    bool (*start)(void *ctx, const rt_record *r);
+    // A transfer executes, some time after its dma instruction started.
+    bool (*transfer)(void *ctx, uint32_t queue, const rt_record *r);
+    // Tokens: given by an engine's instruction or a queue, taken by an engine.
+    void (*give)(void *ctx, uint32_t sem, uint32_t count, const rt_record *by,
+                 bool at_complete);
+    void (*take)(void *ctx, uint32_t sem, uint32_t count, const rt_record *by);
+} rt_consumer;
+
+typedef struct {
+    bool random; // engines and pending transfers in a seeded random order
+    uint64_t seed;
+    uint64_t max_insns; // 0: no limit; else E09xx and rt_outcome LIMIT
+} rt_order;
+
+typedef enum { RT_DONE, RT_FAULT, RT_LIMIT } rt_outcome;
+
+// Runs all streams to their ends, delivering records to the consumers in turn.
+// Faults (deadlock with who waits for whom, left-over tokens, register out of
+// its range) are diagnostics with the instructions' source ranges.
+rt_outcome rt_machine_run(const rt_program *p, const rt_order *order,
+                          const rt_consumer *consumers, uint32_t n, diags *d);
+
+// ---- certify.c ---------------------------------------------------------------------
+
+// Law 4, on addresses alone: bounds, initialisation, every output byte written,
+// races, deadlock, leftover tokens. Control and addresses never depend on data
+// in this version of the ISA, so one run certifies every run.
+rt_outcome rt_certify(const rt_program *p, diags *d);
+
+// ---- interp.c ----------------------------------------------------------------------
+
+// bind[t]: host memory of tensor t (inputs, outputs; temps and constants NULL:
+// allocated here). Requires a certified program.
+rt_outcome rt_interpret(const rt_program *p, const rt_order *order,
+                        uint8_t *const *bind, diags *d);
+// As above, and 'watch' sees every record before it executes (tracing, finding
+// which instruction wrote an element).
+rt_outcome rt_interpret_watched(const rt_program *p, const rt_order *order,
+                                uint8_t *const *bind, const rt_consumer *watch,
+                                diags *d);
+
+#endif
