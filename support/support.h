@@ -95,7 +95,7 @@ strbuf strbuf_new(arena *a);
 void strbuf_put(strbuf *b, str s);
 void strbuf_putc(strbuf *b, char c);
 void strbuf_printf(strbuf *b, const char *fmt, ...) PRINTF(2, 3);
-void strbuf_vprintf(strbuf *b, const char *fmt, va_list ap);
+void strbuf_vprintf(strbuf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 str strbuf_str(const strbuf *b);
 // A printf into fresh arena memory.
 char *arena_printf(arena *a, const char *fmt, ...) PRINTF(2, 3);
@@ -183,6 +183,8 @@ typedef struct {
     VEC(diag_msg) msgs;
     uint32_t errors;  // number of errors, those past the cap included
     uint32_t max_errors; // messages kept (20)
+    bool dropped;        // the last message was past the cap
+    diag_msg spare;      // what diag() gives then
 } diags;
 
 void diags_init(diags *d, arena *a);
@@ -219,5 +221,16 @@ NODISCARD bool file_read(arena *a, const char *path, uint64_t max, str *out,
 // "-" is standard output.
 NODISCARD bool file_write(arena *a, const char *path, str data,
                           const char **err);
+
+// The same in two steps, for several files that appear together or not at
+// all: stage each, then commit each or discard each.
+typedef struct {
+    const char *path, *temp; // temp: NULL for what is written directly
+    str data;
+} file_staged;
+NODISCARD bool file_stage(arena *a, const char *path, str data,
+                          file_staged *out, const char **err);
+NODISCARD bool file_commit(arena *a, file_staged *f, const char **err);
+void file_discard(file_staged *f);
 
 #endif
