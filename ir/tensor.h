@@ -111,6 +111,12 @@ uint32_t tir_binary(tir_fn *fn, tir_op *op, num_binary f, uint32_t x,
 uint32_t tir_select(tir_fn *fn, tir_op *op, uint32_t c, uint32_t x, uint32_t y);
 uint32_t tir_cast(tir_fn *fn, tir_op *op, num_dtype to, uint32_t x);
 int64_t tir_elems(const tir_tensor *t);
+// Least and greatest value over the op's index space, in which no extent may
+// be 0; false if a value does not fit 64 bits.
+NODISCARD bool tir_aff_range(const tir_op *op, const tir_aff *aff, int64_t *lo,
+                             int64_t *hi);
+// Whether some extent of the op's index space is 0: no element is evaluated.
+bool tir_op_is_empty(const tir_op *op);
 
 // ---- tensor_print.c, tensor_parse.c, tensor_verify.c ------------------------
 
@@ -135,5 +141,52 @@ void tir_eval(const tir_fn *fn, void *const *buf);
 // val/err of tensors that the caller set 'given[t]' for are taken as they are.
 void tir_eval_ref(const tir_fn *fn, double *const *val, double *const *err,
                   const bool *given);
+
+// ---- pad.c, inline.c, contract.c: passes that need no target ------------------
+// Each takes and leaves a function that tir_verify accepts. tir_eval gives the
+// same bits for every output before and after; inputs and outputs keep their
+// order, names and types, but tensors may be added or removed, so that ids
+// change.
+
+// Reads with a fill that can leave their tensor read a padded copy instead: a
+// new temp, defined just before its first user by a pad op (see tir_is_pad),
+// which covers every such read of the tensor with that fill. Reads that cannot
+// leave the tensor lose the fill; reads always outside become the constant.
+// Afterwards only pad ops have reads with a fill (unless the copy would exceed
+// 2^40 bytes: such a read stays as it is).
+void tir_pad(tir_fn *fn);
+// A map with the root T[i0 + c0, i1 + c1, ..] else fill, T of the rank of out
+// and, in registers, of its type.
+bool tir_is_pad(const tir_fn *fn, const tir_op *op);
+
+// Substitutes maps into the op that reads them: a temp read once, by a read
+// that visits every element exactly once; or one that is just a read without
+// fill, a constant or an index, into all its users. Its rounding stays as a
+// cast. Operands of contractions are kept as plain reads; a copy of a temp into
+// another tensor is replaced by defining that tensor directly. Dead temps and
+// unused constants are removed.
+void tir_inline(tir_fn *fn);
+
+// Makes the operands of contractions plain reads: in a sum of X * Y over
+// floats where every reduction index is in both and each of X and Y has an out
+// index that the other has not, an X or Y that is not a read without fill
+// becomes a map into a temp over the indices it depends on, in the order of its
+// first reads; f32, or the type of the cast at its root.
+void tir_contract(tir_fn *fn);
+
+// A sum over the product of two plain reads of float tensors: reads a and b of
+// the op, in the order of the factors. Its indices, ascending within each
+// class: batch (out, in a and b), m (out, only in a), n (out, only in b),
+// k (reduction, in both).
+typedef struct {
+    uint32_t a, b;
+    uint32_t nbatch, nm, nn, nk;
+    uint32_t batch[TIR_INDICES], m[TIR_INDICES], n[TIR_INDICES],
+        k[TIR_INDICES];
+} tir_contraction;
+// False if the op is not one: another root, a fill, a reduction index missing
+// from a or b, an out index in neither.
+bool tir_as_contraction(const tir_fn *fn, const tir_op *op,
+                        tir_contraction *out);
 
 #endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the tensor IR share among themselves.
+#ifndef SY_IR_TENSOR_INT_H
+#define SY_IR_TENSOR_INT_H
+
+#include "ir/tensor.h"
+
+// ---- tensor_build.c ---------------------------------------------------------
+
+// The node itself, neither folded nor looked up.
+uint32_t tir_push_node(tir_fn *fn, tir_op *op, const tir_node *n);
+// The full-width type of a register: f32, i32, u32, bool.
+num_dtype tir_full_dtype(num_as as);
+// Number of args of a node.
+uint32_t tir_arity(const tir_node *n);
+// [node]: whether the root depends on it.
+bool *tir_live_nodes(arena *a, const tir_op *op, uint32_t root);
+// [tensor]: index of the op that defines it, or UINT32_MAX.
+uint32_t *tir_def_ops(arena *a, const tir_fn *fn);
+// aff with every index x replaced by subst[x]; false if it does not fit.
+NODISCARD bool tir_aff_subst(const tir_aff *aff, uint32_t nidx,
+                             const tir_aff *subst, tir_aff *out);
+// Copies 'node' of src and what it needs into dst, index x of src becoming
+// subst[x]; the node's number there. False if a subscript does not fit; dst
+// then holds dead nodes.
+NODISCARD bool tir_copy_nodes(tir_fn *fn, tir_op *dst, const tir_op *src,
+                              uint32_t node, const tir_aff *subst,
+                              uint32_t *out);
+tir_aff tir_aff_index(uint32_t x);
+
+// ---- contract.c -------------------------------------------------------------
+
+// Whether the op is, or would be once its operands are plain reads, a
+// contraction with free indices on both sides.
+bool tir_wants_contraction(const tir_fn *fn, const tir_op *op);
+
+// ---- tensor_dot.c -----------------------------------------------------------
+
+enum { TIR_DOT_I = 16, TIR_DOT_J = 256, TIR_DOT_K = 64 };
+
+// The position of a read as a linear function of the op's indices.
+typedef struct {
+    int64_t base;
+    int64_t step[TIR_INDICES];
+} tir_linear;
+
+tir_linear tir_read_linear(const tir_fn *fn, const tir_op *op,
+                           const tir_read *r);
+
+// A sum of products evaluated in blocks: up to TIR_DOT_I values of index i by
+// TIR_DOT_J of index j. b depends on j and not on i, a not on j.
+typedef struct {
+    const tir_fn *fn;
+    const tir_op *op;
+    uint32_t a, b;         // reads; the product may be b * a
+    uint32_t i, j;         // indices; i may be TIR_INDICES: none
+    tir_linear la, lb, lo; // of a, b and out
+    int64_t nk;
+} tir_dot;
+
+// One block: element (ii, jj) is at out + ii * out_i + jj * out_j.
+typedef struct {
+    const tir_dot *dot;
+    int64_t out, out_i, out_j;
+    int64_t a_i, b_j; // steps of a along i, of b along j
+    uint32_t ni, nj, nk;
+    int64_t a[TIR_DOT_K], b[TIR_DOT_K]; // of the nk terms at hand
+} tir_dot_block;
+
+typedef struct {
+    void *cx;
+    void (*begin)(void *cx, const tir_dot_block *b);
+    void (*terms)(void *cx, const tir_dot_block *b); // in ascending order
+    void (*end)(void *cx, const tir_dot_block *b);
+} tir_dot_sink;
+
+// False if the op does not have this form.
+bool tir_dot_plan(const tir_fn *fn, const tir_op *op, tir_dot *out);
+void tir_dot_run(const tir_dot *d, const tir_dot_sink *sink);
+
+// ---- tensor_walk.c ----------------------------------------------------------
+
+// How an op's index space is walked: index 'vec' in rows, the others one by
+// one. nout + nred == 0 indices: vec is TIR_INDICES and rows have one element.
+typedef struct {
+    const tir_op *op;
+    uint32_t vec;
+    int64_t at[TIR_INDICES]; // current values; of vec, the row's first
+} tir_walk;
+
+// The index best evaluated in rows.
+uint32_t tir_walk_choose(const tir_fn *fn, const tir_op *op);
+// Next value of the indices [from, to) without vec, row-major; false at the
+// end, with all of them back at 0.
+bool tir_walk_next(tir_walk *w, uint32_t from, uint32_t to);
+int64_t tir_aff_at(const tir_aff *aff, uint32_t nidx, const int64_t *at);
+// Which of the n elements of the row read are inside the tensor: [lo, hi);
+// *off is the position of element 0 (maybe outside), *step the distance.
+void tir_row_inside(const tir_walk *w, const tir_tensor *t, const tir_read *r,
+                    int64_t n, int64_t *lo, int64_t *hi, int64_t *off,
+                    int64_t *step);
+
+#endif
