@@ -91,7 +91,7 @@ def main():
         check_lengths(path, lines, say)
         check_includes(path, lines, say)
         check_calls(path, lines, say)
-    done = subprocess.run([FORMAT, "--dry-run", "-Werror"] + paths,
+    done = subprocess.run([FORMAT, "--dry-run", "-Werror"] + [p for p in paths if p.endswith(".c")],
                           stderr=subprocess.PIPE, text=True)
     if done.returncode:
         bad = sorted({m[1] for m in re.finditer(r"^(\S+?):\d+:\d+: error", done.stderr, re.M)})
