@@ -325,8 +325,11 @@ aff_greatest(const tile_fn *fn, tile_aff a, i128 above, uint32_t depth)
     int64_t k, last, fixed;
     i128 best;
 
-    if (a.n == 0 || depth > 2 * TILE_LOOPS) {
+    if (a.n == 0) {
         return above + a.c;
+    }
+    if (depth > TILE_LOOPS) { // loops that do not nest: nothing is known
+        return (i128)1 << 120;
     }
     i = deepest_term(fn, &a);
     k = a.t[i].k;

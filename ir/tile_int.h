@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the tile IR share: a run of a function (memory, counters,
+// resolved operands), which the evaluator and the error analysis drive, and
+// the text form's words.
+#ifndef SY_IR_TILE_INT_H
+#define SY_IR_TILE_INT_H
+
+#include "ir/tile.h"
+
+// Memory of a tensor or of (one slot of) a buffer. A buffer's partition p is
+// its elements p * row .. (p + 1) * row.
+typedef struct {
+    const char *name;
+    num_dtype dtype;
+    int64_t elems; // in all
+    int64_t row;   // buffers: elements a partition; tensors: 0
+    uint8_t *data;
+    uint8_t *init; // a byte an element: written; NULL: all of them are
+    double *err;   // error analysis only; NULL: exact
+    bool cut;      // reads of err give 0
+} tile_store;
+
+// An operand with the counters applied, in elements of its store.
+typedef struct {
+    tile_store *store; // NULL: absent
+    int64_t base, pstep;
+    uint32_t parts;
+    uint32_t ndim;
+    struct {
+        int64_t step;
+        uint32_t count;
+    } dim[NUM_DIMS];
+} tile_view;
+
+uint64_t tile_view_elems(const tile_view *v); // a partition
+num_view tile_view_num(const tile_view *v);
+// The same view of partition p alone.
+tile_view tile_view_part(const tile_view *v, uint32_t p);
+
+// Calls f for the elements of the view in order, as rows base, base + step, ..;
+// stops and returns false when f does.
+typedef bool tile_row_fn(void *ctx, int64_t base, int64_t step, int64_t count);
+bool tile_view_rows(const tile_view *v, tile_row_fn *f, void *ctx);
+
+// One operation, resolved; nothing is absent that it needs, nothing empty.
+typedef struct {
+    const tile_op *op;
+    tile_view dst, a, b, v0, v1;
+    num_insn insn;
+} tile_step;
+
+typedef struct {
+    diag_id id;
+    const tile_op *op;
+    const tile_store *store;
+    int64_t elem;
+    uint32_t need[2], have[2]; // weights
+} tile_fault;
+
+typedef struct tile_run {
+    const tile_fn *fn;
+    int64_t *counter;  // by loop
+    uint32_t *home;    // by loop: first buffer there + 1
+    uint32_t *sibling; // by buffer: next of the same home + 1
+    tile_store *tensor, *buf;
+    num_pe pe;
+    bool loaded;
+    num_word *scratch;
+    void (*exec)(struct tile_run *r, tile_step *s);
+    void *ctx;
+    tile_fault fault;
+} tile_run;
+
+// Memory for a run comes from fn->a; the caller restores it to 'mark' before
+// it reports the fault, so that diagnostics may live in the same arena.
+void tile_run_init(tile_run *r, const tile_fn *fn, void *const *buf);
+bool tile_run_all(tile_run *r);
+void tile_run_report(const tile_run *r, diags *d);
+
+#endif
