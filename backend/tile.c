@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pass tile: tensor IR to tile IR. Walks the operations in order and lowers
+// them nest by nest: padded copies, contractions with the elementwise work that
+// follows them, and groups of maps and reductions over shared rows. What fits
+// nowhere else is lowered alone, in chunks; only a tile that cannot be made
+// any smaller is an error. See docs/design/lowering.md.
+#include "backend/tile_int.h"
+
+enum { MAX_GROUP = 64, PAD_ELEMS = 2048, LOAD_QUEUE_COUNT = 4 };
+
+static bool
+is_empty_range(const tir_op *op, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        if (op->extent[i] == 0)
+            return true;
+    return false;
+}
+
+// ---- padded copies
+// ------------------------------------------------------------
+
+static void
+store_chunk(lower *lw, uint32_t buf, uint32_t tensor, tile_aff off,
+            int64_t parts, int64_t elems, int64_t pitch)
+{
+    tile_op *o = tile_add_op(lw->out, lw->body, NUM_OP_DMA, ENG_GPSIMD);
+    o->at = lw->at;
+    o->queue = 1 + LOAD_QUEUE_COUNT + lw->nstore++ % LOAD_QUEUE_COUNT;
+    o->parts = o->dst_parts = tile_count_const(parts);
+    o->b.id = TILE_ABSENT;
+    o->dst = (tile_ref){.hbm = true,
+                        .id = hbm_tensor(lw, tensor),
+                        .off = off,
+                        .pstep = pitch,
+                        .ndim = 1};
+    o->a = (tile_ref){.id = buf, .off = tile_aff_const(0), .ndim = 1};
+    o->dst.dim[0].step = o->a.dim[0].step = 1;
+    o->dst.dim[0].count = o->a.dim[0].count = elems;
+}
+
+// Writes one value to every element of a tensor, seen as rows.
+static void
+fill_tensor(lower *lw, uint32_t tensor, num_word value, num_as as)
+{
+    const tir_tensor *t = &lw->in->tensors.at[tensor];
+    int64_t n = tir_elems(t), lanes = lw->cx->target->partitions;
+    int64_t fit = (int64_t)lw->cx->target->sbuf_bytes /
+                  (int64_t)num_dtype_bytes(t->dtype) / 2;
+    int64_t row = min_i64(min_i64(PAD_ELEMS, fit), ceil_div(n, lanes));
+    uint32_t parent = lw->body;
+    lw->body = tile_add_loop(lw->out, parent, tile_count_const(1));
+    tile_domain dom = {.part = DOM_NONE, .nfree = 1};
+    dom.parts = tile_count_const(lanes);
+    dom.free[0].count = row;
+    tile_val v = val_new(lw, &dom, 1, as, t->dtype, 1, "fill");
+    emit_fill(lw, &dom, &v, value);
+    int64_t whole = n / (lanes * row), rest = n % (lanes * row);
+    uint32_t scope = lw->body;
+    if (whole) {
+        uint32_t loop = lower_loop(lw, whole);
+        tile_aff off = loop == TILE_ABSENT ? tile_aff_const(0)
+                                           : tile_aff_loop(loop, lanes * row);
+        store_chunk(lw, v.buf, tensor, off, lanes, row, row);
+        lw->body = scope;
+    }
+    tile_aff off = tile_aff_const(whole * lanes * row);
+    if (rest / row)
+        store_chunk(lw, v.buf, tensor, off, rest / row, row, row);
+    off.c += rest / row * row;
+    if (rest % row)
+        store_chunk(lw, v.buf, tensor, off, 1, rest % row, row);
+    lw->body = parent;
+}
+
+static bool
+lower_alone(lower *lw, uint32_t op)
+{
+    const tir_op *o = op == SYNTHETIC ? lw->synthetic : &lw->in->ops.at[op];
+    if (lower_group(lw, &op, 1, o->nout))
+        return true;
+    const tir_tensor *t = &lw->in->tensors.at[o->out];
+    diag(lw->cx->d, o->at, D_TILE_TOO_LARGE, t->name,
+         (unsigned long long)lw->cx->target->sbuf_bytes);
+    return false;
+}
+
+// The constant everywhere, then the tensor where it lies inside.
+static bool
+lower_padded(lower *lw, const tir_op *op)
+{
+    const tir_read *r = &op->reads.at[0];
+    const tir_tensor *src = &lw->in->tensors.at[r->tensor];
+    lw->at = op->at;
+    fill_tensor(lw, op->out, r->fill, num_widened(src->dtype));
+    int64_t shift[TIR_RANK] = {0};
+    tir_op *copy = ARENA_NEW(lw->a, tir_op);
+    tir_read *read = ARENA_NEW(lw->a, tir_read);
+    *copy = *op;
+    *read = *r;
+    read->has_fill = false;
+    copy->reads.at = read;
+    for (uint32_t d = 0; d < op->nout; d++) {
+        int64_t lo = max_i64(0, -r->sub[d].c);
+        int64_t hi = min_i64(op->extent[d], src->shape[d] - r->sub[d].c);
+        shift[d] = lo;
+        read->sub[d].c += lo;
+        copy->extent[d] = max_i64(0, hi - lo);
+    }
+    if (is_empty_range(copy, 0, copy->nout))
+        return true;
+    lw->synthetic = copy;
+    lw->shift = shift;
+    bool ok = lower_alone(lw, SYNTHETIC);
+    lw->synthetic = NULL;
+    lw->shift = NULL;
+    return ok;
+}
+
+// ---- what goes together
+// ---------------------------------------------------------
+
+static bool
+is_map_over(const lower *lw, const tir_op *first, const tir_op *op)
+{
+    if (op->nred || op->nout != first->nout || tir_is_pad(lw->in, op))
+        return false;
+    for (uint32_t i = 0; i < op->nout; i++)
+        if (op->extent[i] != first->extent[i])
+            return false;
+    return true;
+}
+
+static bool
+is_identity(const tir_read *r, uint32_t rank)
+{
+    for (uint32_t d = 0; d < rank; d++)
+        for (uint32_t i = 0; i < TIR_INDICES; i++)
+            if (r->sub[d].c || r->sub[d].k[i] != (i == d))
+                return false;
+    return true;
+}
+
+// Whether 'op' reads tensors of the group, and only element by element.
+static bool
+reads_in_place(const lower *lw, const uint32_t *ops, uint32_t n,
+               const tir_op *op)
+{
+    bool any = false;
+    for (uint32_t r = 0; r < op->reads.n; r++)
+        for (uint32_t i = 0; i < n; i++) {
+            if (lw->in->ops.at[ops[i]].out != op->reads.at[r].tensor)
+                continue;
+            if (!is_identity(&op->reads.at[r], op->nout))
+                return false;
+            any = true;
+        }
+    return any;
+}
+
+static uint32_t
+collect_eviction(const lower *lw, uint32_t at, uint32_t *ops)
+{
+    const tir_op *first = &lw->in->ops.at[at];
+    uint32_t n = 1;
+    ops[0] = at;
+    while (at + n < lw->in->ops.n && n < MAX_GROUP) {
+        const tir_op *op = &lw->in->ops.at[at + n];
+        if (!is_map_over(lw, first, op) || !reads_in_place(lw, ops, n, op))
+            break;
+        ops[n] = at + n;
+        n++;
+    }
+    return n;
+}
+
+static bool
+is_plain(const lower *lw, const tir_op *op)
+{
+    tir_contraction c;
+    return !is_empty_range(op, 0, op->nout + op->nred) &&
+           !tir_is_pad(lw->in, op) && !tir_as_contraction(lw->in, op, &c);
+}
+
+static uint32_t
+collect_group(const lower *lw, uint32_t at, uint32_t *ops, uint32_t *common)
+{
+    uint32_t n = 1;
+    ops[0] = at;
+    *common = lw->in->ops.at[at].nout;
+    while (at + n < lw->in->ops.n && n < MAX_GROUP) {
+        if (!is_plain(lw, &lw->in->ops.at[at + n]))
+            break;
+        uint32_t k = group_common(lw, ops, n, *common, at + n);
+        if (!k)
+            break;
+        *common = k;
+        ops[n] = at + n;
+        n++;
+    }
+    return n;
+}
+
+// ---- the walk
+// ---------------------------------------------------------------------
+
+// A reduction over nothing is its identity everywhere.
+static bool
+lower_identity(lower *lw, const tir_op *op)
+{
+    num_as as = op->nodes.at[op->root].as;
+    num_dtype dtype = lw->in->tensors.at[op->out].dtype;
+    lw->at = op->at;
+    fill_tensor(
+        lw, op->out,
+        num_cast(num_widened(dtype), as, num_reduce_identity(op->reduce, as)),
+        num_widened(dtype));
+    return true;
+}
+
+// Lowers the operations from 'at' on that go together; *done says how many.
+static bool
+lower_next(lower *lw, uint32_t at, uint32_t *done)
+{
+    const tir_op *op = &lw->in->ops.at[at];
+    uint32_t ops[MAX_GROUP], common, n;
+    tir_contraction c;
+    *done = 1;
+    if (is_empty_range(op, 0, op->nout))
+        return true;
+    if (is_empty_range(op, op->nout, op->nout + op->nred))
+        return lower_identity(lw, op);
+    if (tir_is_pad(lw->in, op))
+        return lower_padded(lw, op);
+    if (tir_as_contraction(lw->in, op, &c)) {
+        n = collect_eviction(lw, at, ops);
+        if (lower_contraction(lw, &c, ops, n)) {
+            *done = n;
+            return true;
+        }
+        return lower_alone(lw, at);
+    }
+    n = collect_group(lw, at, ops, &common);
+    if (n > 1 && lower_group(lw, ops, n, common)) {
+        *done = n;
+        return true;
+    }
+    return lower_alone(lw, at);
+}
+
+static bool
+fits_hbm(pass_ctx *cx, const tile_fn *fn)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < fn->tensors.n; i++) {
+        const tir_tensor *t = &fn->tensors.at[i];
+        total += (uint64_t)tir_elems(t) * num_dtype_bytes(t->dtype);
+        if (total <= cx->target->hbm_bytes)
+            continue;
+        diag(cx->d, t->at, D_HBM_TOO_SMALL, t->name, (unsigned long long)total,
+             cx->target->name, (unsigned long long)cx->target->hbm_bytes);
+        return false;
+    }
+    return true;
+}
+
+static void
+count_reads(lower *lw)
+{
+    for (uint32_t i = 0; i < lw->in->ops.n; i++) {
+        const tir_op *op = &lw->in->ops.at[i];
+        for (uint32_t r = 0; r < op->reads.n; r++)
+            lw->uses[op->reads.at[r].tensor]++;
+    }
+}
+
+bool
+pass_tile(pass_ctx *cx)
+{
+    lower lw = {.cx = cx, .a = cx->a, .in = cx->tensor};
+    uint32_t tensors = cx->tensor->tensors.n;
+    lw.out = tile_fn_new(cx->a, cx->tensor->name, cx->target->name);
+    lw.hbm_id = ARENA_ARRAY(cx->a, tensors, uint32_t);
+    lw.uses = ARENA_ARRAY(cx->a, tensors, uint32_t);
+    lw.local = ARENA_ARRAY(cx->a, tensors, tile_local);
+    for (uint32_t i = 0; i < tensors; i++)
+        lw.hbm_id[i] = TILE_ABSENT;
+    for (uint32_t i = 0; i < tensors; i++) {
+        tir_kind kind = cx->tensor->tensors.at[i].kind;
+        if (kind == TIR_INPUT || kind == TIR_OUTPUT)
+            hbm_tensor(&lw, i);
+    }
+    if (!fits_hbm(cx, lw.out))
+        return false;
+    count_reads(&lw);
+    for (uint32_t at = 0, done; at < cx->tensor->ops.n; at += done)
+        if (!lower_next(&lw, at, &done))
+            return false;
+    cx->tile = lw.out;
+    return fits_hbm(cx, lw.out);
+}

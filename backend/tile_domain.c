@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+// Domains of one tile, the operands that affine reads become over them, and
+// moves between HBM and SBUF. Every affine read is a strided transfer, so that
+// slices, strides, transposes and broadcasts need no cases of their own.
+#include "backend/tile_int.h"
+
+#include <string.h>
+
+enum { LOAD_QUEUES = 4, STORE_QUEUES = 4 };
+
+num_dtype
+dtype_of_as(num_as as)
+{
+    switch (as) {
+    case NUM_AS_I32: return DT_I32;
+    case NUM_AS_U32: return DT_U32;
+    case NUM_AS_BOOL: return DT_BOOL;
+    case NUM_AS_F32:
+    case NUM_AS_NONE: break;
+    }
+    return DT_F32;
+}
+
+int64_t
+tensor_stride(const tir_tensor *t, uint32_t d)
+{
+    int64_t s = 1;
+    for (uint32_t i = d + 1; i < t->rank; i++)
+        s *= t->shape[i];
+    return s;
+}
+
+// The block that a tile's origin advances by.
+static int64_t
+base_step(const tile_aff *base)
+{
+    int64_t g = 0;
+    for (uint32_t i = 0; i < base->n; i++)
+        g = gcd_i64(g, base->t[i].k);
+    return g;
+}
+
+tile_count
+count_ragged(int64_t tile, int64_t extent, tile_aff base)
+{
+    if (base.n == 0)
+        return tile_count_const(max_i64(0, min_i64(tile, extent - base.c)));
+    if (extent % base_step(&base) == 0)
+        return tile_count_const(tile);
+    tile_aff rem = tile_aff_scale(base, -1);
+    rem.c += extent;
+    return (tile_count){.max = tile, .rem = rem, .div = 1};
+}
+
+uint32_t
+lower_loop(lower *lw, int64_t trip)
+{
+    if (trip == 1)
+        return TILE_ABSENT;
+    uint32_t loop = tile_add_loop(lw->out, lw->body, tile_count_const(trip));
+    lw->body = loop;
+    return loop;
+}
+
+uint32_t
+hbm_tensor(lower *lw, uint32_t tensor)
+{
+    if (lw->hbm_id[tensor] == TILE_ABSENT) {
+        lw->hbm_id[tensor] = lw->out->tensors.n;
+        vec_push(lw->a, &lw->out->tensors, lw->in->tensors.at[tensor]);
+    }
+    return lw->hbm_id[tensor];
+}
+
+// An affine function of the indices at the tile's origin.
+tile_aff
+aff_over(const tile_domain *dom, const tir_aff *x)
+{
+    tile_aff r = tile_aff_const(x->c);
+    for (uint32_t i = 0; i < dom->nindex; i++)
+        if (x->k[i])
+            r = tile_aff_add(r, tile_aff_scale(dom->base[i], x->k[i]));
+    return r;
+}
+
+tile_ref
+hbm_ref(const lower *lw, const tile_domain *dom, uint32_t tensor,
+        const tir_aff *sub, dim_mask *mask)
+{
+    const tir_tensor *t = &lw->in->tensors.at[tensor];
+    tir_aff lin = {0};
+    for (uint32_t d = 0; d < t->rank; d++) {
+        int64_t s = tensor_stride(t, d);
+        lin.c += sub[d].c * s;
+        for (uint32_t i = 0; i < dom->nindex; i++)
+            lin.k[i] += sub[d].k[i] * s;
+    }
+    tile_ref r = {.hbm = true, .id = tensor, .off = aff_over(dom, &lin)};
+    if (dom->part != DOM_NONE)
+        r.pstep = lin.k[dom->part];
+    *mask = 0;
+    for (uint32_t d = 0; d < dom->nfree; d++) {
+        int64_t k = lin.k[dom->free[d].index];
+        if (!k)
+            continue;
+        *mask |= 1u << d;
+        r.dim[r.ndim].step = k;
+        r.dim[r.ndim++].count = dom->free[d].count;
+    }
+    if (dom->ragged && (*mask & 1u)) {
+        r.ragged = true;
+        r.outer = dom->outer;
+    }
+    return r;
+}
+
+int64_t
+mask_elems(const tile_domain *dom, dim_mask m)
+{
+    int64_t n = 1;
+    for (uint32_t d = 0; d < dom->nfree; d++)
+        if (m >> d & 1u)
+            n *= dom->free[d].count;
+    return n;
+}
+
+tile_val
+val_new(lower *lw, const tile_domain *dom, dim_mask mask, num_as as,
+        num_dtype dtype, uint32_t slots, const char *hint)
+{
+    tile_val v = {.kind = VAL_REF, .as = as, .mask = mask};
+    v.off = tile_aff_const(0);
+    int64_t step = 1;
+    for (uint32_t d = dom->nfree; d-- > 0;) {
+        if (!(mask >> d & 1u))
+            continue;
+        v.step[d] = step;
+        step *= dom->free[d].count;
+    }
+    v.buf = tile_add_buf(lw->out, lw->body, hint, SPACE_SBUF, dtype,
+                         (uint32_t)dom->parts.max, step, slots);
+    lw->out->bufs.at[v.buf].at = lw->at;
+    return v;
+}
+
+tile_ref
+val_ref(const tile_domain *dom, const tile_val *v, dim_mask over)
+{
+    tile_ref r = {.id = v->buf, .off = v->off};
+    for (uint32_t d = 0; d < dom->nfree; d++) {
+        if (!(over >> d & 1u))
+            continue;
+        r.dim[r.ndim].step = v->step[d];
+        r.dim[r.ndim++].count = dom->free[d].count;
+    }
+    if (dom->ragged && (over & 1u)) {
+        r.ragged = true;
+        r.outer = dom->outer;
+    }
+    return r;
+}
+
+tile_op *
+lower_op(lower *lw, const tile_domain *dom, num_op op, tile_engine engine)
+{
+    tile_op *o = tile_add_op(lw->out, lw->body, op, engine);
+    o->parts = dom->parts;
+    o->dst_parts = dom->parts;
+    o->dst.id = o->a.id = o->b.id = TILE_ABSENT;
+    o->at = lw->at;
+    return o;
+}
+
+bool
+val_in_psum(const lower *lw, const tile_val *v)
+{
+    return v->kind == VAL_REF && lw->out->bufs.at[v->buf].space == SPACE_PSUM;
+}
+
+num_dtype
+val_dtype(const lower *lw, const tile_val *v)
+{
+    return v->kind == VAL_REF ? lw->out->bufs.at[v->buf].dtype
+                              : dtype_of_as(v->as);
+}
+
+static bool
+aff_same(const tile_aff *a, const tile_aff *b)
+{
+    if (a->c != b->c || a->n != b->n)
+        return false;
+    for (uint32_t i = 0; i < a->n; i++)
+        if (a->t[i].loop != b->t[i].loop || a->t[i].k != b->t[i].k)
+            return false;
+    return true;
+}
+
+static bool
+count_same(const tile_count *a, const tile_count *b)
+{
+    return a->max == b->max && a->div == b->div && aff_same(&a->rem, &b->rem);
+}
+
+static bool
+ref_same(const tile_ref *a, const tile_ref *b)
+{
+    if (a->id != b->id || a->pstep != b->pstep || a->ndim != b->ndim ||
+        a->ragged != b->ragged || !aff_same(&a->off, &b->off))
+        return false;
+    for (uint32_t d = 0; d < a->ndim; d++)
+        if (a->dim[d].step != b->dim[d].step ||
+            a->dim[d].count != b->dim[d].count)
+            return false;
+    return !a->ragged || count_same(&a->outer, &b->outer);
+}
+
+static uint32_t
+aff_depth(const lower *lw, const tile_aff *a, uint32_t best)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        uint32_t l = a->t[i].loop;
+        if (lw->out->loops.at[l].depth > lw->out->loops.at[best].depth)
+            best = l;
+    }
+    return best;
+}
+
+// The body a load belongs in: the innermost loop it depends on, not outside the
+// nest's scope.
+static uint32_t
+load_body(const lower *lw, const tile_ref *r, const tile_count *parts)
+{
+    uint32_t b = aff_depth(lw, &r->off, lw->scope);
+    if (r->ragged)
+        b = aff_depth(lw, &r->outer.rem, b);
+    return aff_depth(lw, &parts->rem, b);
+}
+
+// Whether the current body lies in 'body'.
+static bool
+encloses(const lower *lw, uint32_t body)
+{
+    uint32_t b = lw->body;
+    while (b != body && b)
+        b = lw->out->loops.at[b].parent;
+    return b == body;
+}
+
+// Moves the last item of a body in front of the loop that is being filled.
+static void
+hoist_last(lower *lw, uint32_t body)
+{
+    tile_loop *l = &lw->out->loops.at[body];
+    uint32_t n = l->items.n;
+    if (n < 2 || !l->items.at[n - 2].is_loop)
+        return;
+    tile_item it = l->items.at[n - 1];
+    l->items.at[n - 1] = l->items.at[n - 2];
+    l->items.at[n - 2] = it;
+}
+
+// The steps of a buffer that holds the dimensions of 'mask' contiguously.
+static tile_val
+packed_val(const tile_domain *dom, uint32_t buf, dim_mask mask, num_as as)
+{
+    tile_val v = {.kind = VAL_REF, .as = as, .mask = mask, .buf = buf};
+    v.off = tile_aff_const(0);
+    int64_t step = 1;
+    for (uint32_t d = dom->nfree; d-- > 0;) {
+        if (!(mask >> d & 1u))
+            continue;
+        v.step[d] = step;
+        step *= dom->free[d].count;
+    }
+    return v;
+}
+
+void
+emit_load(lower *lw, const tile_ref *src, const tile_val *v,
+          const tile_count *parts)
+{
+    tile_op *o = tile_add_op(lw->out, lw->body, NUM_OP_DMA, ENG_SYNC);
+    o->queue = 1 + lw->nload++ % LOAD_QUEUES;
+    o->parts = o->dst_parts = *parts;
+    o->b.id = TILE_ABSENT;
+    o->a = *src;
+    o->dst = (tile_ref){.id = v->buf,
+                        .off = v->off,
+                        .ndim = src->ndim,
+                        .ragged = src->ragged,
+                        .outer = src->outer};
+    int64_t step = 1;
+    for (uint32_t d = src->ndim; d-- > 0;) {
+        o->dst.dim[d].step = step;
+        o->dst.dim[d].count = src->dim[d].count;
+        step *= src->dim[d].count;
+    }
+    o->at = lw->at;
+}
+
+tile_val
+val_load(lower *lw, const tile_domain *dom, uint32_t tensor, const tir_aff *sub,
+         num_dtype as_dtype)
+{
+    const tir_tensor *t = &lw->in->tensors.at[tensor];
+    num_dtype dtype = as_dtype == DT_NONE ? t->dtype : as_dtype;
+    dim_mask mask;
+    tile_ref src = hbm_ref(lw, dom, tensor, sub, &mask);
+    src.id = hbm_tensor(lw, tensor);
+    // Equal on every partition: every partition gets it, ragged or not.
+    tile_count parts = dom->parts;
+    if (!src.pstep)
+        parts = tile_count_const(parts.max);
+    num_as as = num_widened(t->dtype);
+    for (uint32_t i = 0; i < lw->loads.n; i++) {
+        const tile_load *l = &lw->loads.at[i];
+        if (ref_same(&l->hbm, &src) && count_same(&l->parts, &parts) &&
+            encloses(lw, l->body) && lw->out->bufs.at[l->buf].dtype == dtype)
+            return packed_val(dom, l->buf, mask, as);
+    }
+    uint32_t body = load_body(lw, &src, &parts), here = lw->body;
+    lw->body = body;
+    tile_val v =
+        val_new(lw, dom, mask, as, dtype, body == lw->scope ? 1 : 2, t->name);
+    lw->out->bufs.at[v.buf].parts = (uint32_t)parts.max;
+    emit_load(lw, &src, &v, &parts);
+    if (body != here)
+        hoist_last(lw, body);
+    lw->body = here;
+    vec_push(
+        lw->a, &lw->loads,
+        (tile_load){.hbm = src, .parts = parts, .buf = v.buf, .body = body});
+    return v;
+}
+
+void
+val_store(lower *lw, const tile_domain *dom, const tile_val *v, uint32_t tensor,
+          const int64_t *shift)
+{
+    const tir_tensor *t = &lw->in->tensors.at[tensor];
+    tir_aff sub[TIR_RANK] = {0};
+    for (uint32_t d = 0; d < t->rank; d++) {
+        sub[d].k[d] = 1;
+        sub[d].c = shift ? shift[d] : 0;
+    }
+    dim_mask mask;
+    tile_ref dst = hbm_ref(lw, dom, tensor, sub, &mask);
+    dst.id = hbm_tensor(lw, tensor);
+    tile_op *o = lower_op(lw, dom, NUM_OP_DMA, ENG_GPSIMD);
+    o->queue = 1 + LOAD_QUEUES + lw->nstore++ % STORE_QUEUES;
+    o->dst = dst;
+    o->a = val_ref(dom, v, mask);
+}
+
+uint64_t
+lower_sbuf_bytes(const lower *lw, uint32_t first)
+{
+    uint64_t total = 0;
+    for (uint32_t i = first; i < lw->out->bufs.n; i++) {
+        const tile_buf *b = &lw->out->bufs.at[i];
+        if (b->space != SPACE_SBUF)
+            continue;
+        uint64_t slot = (uint64_t)b->elems * num_dtype_bytes(b->dtype);
+        total += align_up(slot, 32) * b->slots;
+    }
+    return total;
+}
+
+lower_mark
+lower_save(const lower *lw)
+{
+    return (lower_mark){.bufs = lw->out->bufs.n,
+                        .loops = lw->out->loops.n,
+                        .ops = lw->out->ops.n,
+                        .items = lw->out->loops.at[lw->body].items.n};
+}
+
+// Drops a vector's elements from 'n' on; what is added later must be zero.
+#define vec_cut(v, to)                                                         \
+    (memset((v)->at + (to), 0, ((v)->n - (to)) * sizeof *(v)->at),             \
+     (v)->n = (to))
+
+void
+lower_restore(lower *lw, lower_mark m)
+{
+    vec_cut(&lw->out->bufs, m.bufs);
+    vec_cut(&lw->out->loops, m.loops);
+    vec_cut(&lw->out->ops, m.ops);
+    vec_cut(&lw->out->loops.at[lw->body].items, m.items);
+    lw->loads.n = 0;
+}
+
+bool
+must_store(const lower *lw, uint32_t tensor, const uint32_t *ops, uint32_t n)
+{
+    if (lw->in->tensors.at[tensor].kind == TIR_OUTPUT)
+        return true;
+    uint32_t inside = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const tir_op *op = &lw->in->ops.at[ops[i]];
+        for (uint32_t r = 0; r < op->reads.n; r++)
+            inside += op->reads.at[r].tensor == tensor;
+    }
+    return lw->uses[tensor] > inside;
+}
