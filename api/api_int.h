@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the C API share. Everything a session makes lives in its
+// arena until the session is freed; what one call needs for itself (tensor
+// buffers above all) lives in the session's scratch arena, which api_leave
+// gives back.
+#ifndef SY_API_INT_H
+#define SY_API_INT_H
+
+#include "backend/backend.h"
+#include "frontend/frontend.h"
+#include "isa-spec/program.h"
+#include "runtime/runtime.h"
+#include "systole/systole.h"
+
+struct sy_session {
+    arena *a;
+    diags d;
+    jmp_buf oom; // every arena of the session jumps here
+    bool oom_seen; // while reporting it: no second message
+    arena *scratch; // of the call in progress, or NULL
+    num_env env; // to restore
+    bool in_env;
+    tk_module **libs; // the shipped library, parsed when first needed
+    uint32_t nlibs;
+};
+
+struct sy_module {
+    sy_kind kind;
+    const char *name;
+    uint32_t source;
+    str text; // the input's bytes; of assembly, those of the object it makes
+    tk_module *tk;
+    isa_program *machine;
+    const char *kernel; // all but TK have one
+    const char *target; // that the input names, or NULL
+    VEC(tir_tensor) params; // all but TK
+    tir_fn *tensor; // TENSOR
+    tile_fn *tile; // TILE
+};
+
+struct sy_program {
+    const sy_module *m;
+    const isa_target *target;
+    const char *kernel;
+    str tensor_text; // as the front end made it; empty: unknown
+    str tile_text; // as it was emitted
+    str object;
+    uint32_t opt;
+    const char *stopped; // the pass compilation was to stop after, or NULL
+    str stopped_text; // the IR there
+    bool stopped_tile; // and its level
+    tir_fn *tensor; // parse of tensor_text
+    tir_fn *last_tensor; // after the tensor passes, what the tile IR is of
+    tile_fn *tile;
+    rt_program *rt;
+    bool certified;
+    VEC(tir_tensor) arrays; // inputs and outputs, in signature order
+    void **bound; // by index in arrays
+    const char *dump;
+};
+
+// ---- session.c -----------------------------------------------------------------
+
+// Around the body of every call that can allocate: api_enter right after
+// setjmp, api_leave on every way out.
+void api_enter(sy_session *s);
+sy_status api_leave(sy_session *s, sy_status status);
+// After the jump: records the message, leaves, gives SY_LIMIT.
+sy_status api_out_of_memory(sy_session *s);
+// The arena of the call in progress.
+arena *api_scratch(sy_session *s);
+
+// ---- module.c --------------------------------------------------------------------
+
+sy_array_type api_array_type(const tir_tensor *t);
+// "bf16[3, 4]"
+const char *api_type_text(arena *a, const sy_array_type *t);
+// Inputs and outputs of a tensor list, in order, into a list of their own.
+void api_pick_params(arena *a, const tir_tensor *at, uint32_t n,
+                     sy_module *into);
+
+// ---- compile.c -----------------------------------------------------------------
+
+NODISCARD bool api_disassemble(sy_session *s, str object, str *out);
+
+// ---- run.c -----------------------------------------------------------------------
+
+// The tensor IR as the front end made it and the tile IR, parsed when they are
+// first needed; NULL when there is none or (with a diagnostic) it is malformed.
+const tir_fn *api_tensor(sy_session *s, sy_program *p);
+const tile_fn *api_tile(sy_session *s, sy_program *p);
+// Proves the program free of faults, once.
+sy_status api_certify(sy_session *s, sy_program *p);
+sy_status api_status(rt_outcome outcome);
+
+// ---- buffers.c ------------------------------------------------------------------
+
+uint64_t api_elems(const tir_tensor *t);
+// The index in p->arrays, or p->arrays.n.
+uint32_t api_array_index(const sy_program *p, const char *name);
+// One buffer a tensor: data[i] for what is in p->arrays as number i (data[i]
+// may be NULL: a new one), constants' own elements, the rest new.
+void **api_buffers(arena *a, const sy_program *p, void *const *data,
+                   const tir_tensor *t, uint32_t n);
+// The tensors of the loaded object in the same form.
+tir_tensor *api_machine_tensors(arena *a, const rt_program *rt, uint32_t *n);
+// Elements drawn from the seed, different for each 'index'.
+void api_draw(void *data, const tir_tensor *t, uint64_t seed, uint32_t index);
+// One element as a real number (exactly).
+double api_value(num_dtype t, const void *data, uint64_t e);
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory of tensors for one run, and inputs drawn from a seed.
+#include "api/api_int.h"
+
+#include <math.h>
+#include <string.h>
+
+uint64_t
+api_elems(const tir_tensor *t)
+{
+    return (uint64_t)tir_elems(t);
+}
+
+uint32_t
+api_array_index(const sy_program *p, const char *name)
+{
+    uint32_t i = 0;
+    while (i < p->arrays.n && strcmp(p->arrays.at[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+// Constants are only read, whatever type the evaluators' tables have.
+static void *
+not_written(const void *data)
+{
+    union {
+        const void *from;
+        void *to;
+    } x = {data};
+    return x.to;
+}
+
+void **
+api_buffers(arena *a, const sy_program *p, void *const *data,
+            const tir_tensor *t, uint32_t n)
+{
+    void **buf = ARENA_ARRAY(a, n, void *);
+    for (uint32_t i = 0; i < n; i++) {
+        if (t[i].kind == TIR_CONST) {
+            buf[i] = not_written(t[i].data);
+            continue;
+        }
+        uint32_t k = api_array_index(p, t[i].name);
+        if (k < p->arrays.n && data[k])
+            buf[i] = data[k];
+        else
+            buf[i] =
+                arena_array(a, api_elems(&t[i]), num_dtype_bytes(t[i].dtype));
+    }
+    return buf;
+}
+
+tir_tensor *
+api_machine_tensors(arena *a, const rt_program *rt, uint32_t *n)
+{
+    *n = rt_tensor_count(rt);
+    tir_tensor *out = ARENA_ARRAY(a, *n, tir_tensor);
+    for (uint32_t i = 0; i < *n; i++) {
+        const rt_tensor *t = rt_tensor_at(rt, i);
+        // The kinds have the same order (asserted in run.c).
+        out[i] = (tir_tensor){.name = t->name,
+                              .kind = (tir_kind)t->kind,
+                              .dtype = t->dtype,
+                              .rank = t->rank,
+                              .data = t->data};
+        memcpy(out[i].shape, t->shape, sizeof out[i].shape);
+    }
+    return out;
+}
+
+// About normal(0, 1): the sum of four uniform variables of variance 1/12,
+// scaled. One 64-bit number gives all four.
+static float
+draw_float(uint64_t *rng)
+{
+    uint64_t bits = rng_next(rng);
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < 4; i++)
+        sum += (int32_t)(bits >> (16 * i) & 0xffff);
+    return (float)(sum - 2 * 0xffff) * (1.7320508f / 65536.0f);
+}
+
+// Small, so that integer sums of them stay far from wrapping.
+static num_word
+draw_word(num_dtype t, uint64_t *rng)
+{
+    switch (num_dtype_class(t)) {
+    case NUM_FLOAT: return num_word_f32(draw_float(rng));
+    case NUM_SINT: return (num_word)((int32_t)(rng_next(rng) % 17) - 8);
+    case NUM_UINT: return (num_word)(rng_next(rng) % 16);
+    case NUM_BOOL: return (num_word)(rng_next(rng) >> 63);
+    }
+    return 0;
+}
+
+void
+api_draw(void *data, const tir_tensor *t, uint64_t seed, uint32_t index)
+{
+    uint64_t rng = seed;
+    rng = rng_next(&rng) + index;
+    num_as as = num_widened(t->dtype);
+    uint32_t size = num_dtype_bytes(t->dtype);
+    uint64_t n = api_elems(t);
+    for (uint64_t e = 0; e < n; e++)
+        num_store(t->dtype, (uint8_t *)data + e * size, as,
+                  draw_word(t->dtype, &rng));
+}
+
+double
+api_value(num_dtype t, const void *data, uint64_t e)
+{
+    num_word w = num_load(t, (const uint8_t *)data + e * num_dtype_bytes(t));
+    switch (num_dtype_class(t)) {
+    case NUM_FLOAT: return (double)num_f32(w);
+    case NUM_SINT: return (double)(int32_t)w;
+    case NUM_UINT: return (double)w;
+    case NUM_BOOL: return w ? 1.0 : 0.0;
+    }
+    return 0;
+}

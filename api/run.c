@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Binding arrays and running a program at any of its levels.
+#include "api/api_int.h"
+
+#include <string.h>
+
+_Static_assert((int)OBJ_TENSOR_INPUT == (int)TIR_INPUT &&
+                   (int)OBJ_TENSOR_OUTPUT == (int)TIR_OUTPUT &&
+                   (int)OBJ_TENSOR_TEMP == (int)TIR_TEMP &&
+                   (int)OBJ_TENSOR_CONST == (int)TIR_CONST,
+               "kinds of tensors are numbered alike");
+
+static sy_status
+bind(sy_session *s, sy_program *p, const char *name, void *data, size_t bytes)
+{
+    uint32_t i = api_array_index(p, name);
+    if (i == p->arrays.n) {
+        diag(&s->d, (loc){0}, D_BIND_NAME, name);
+        for (uint32_t k = 0; k < p->arrays.n; k++)
+            diag_note_add(&s->d, (loc){0}, "there is %s '%s'",
+                          p->arrays.at[k].kind == TIR_OUTPUT ? "output"
+                                                             : "input",
+                          p->arrays.at[k].name);
+        return SY_REJECTED;
+    }
+    const tir_tensor *t = &p->arrays.at[i];
+    uint64_t need = api_elems(t) * num_dtype_bytes(t->dtype);
+    if (need != bytes) {
+        sy_array_type type = api_array_type(t);
+        diag(&s->d, (loc){0}, D_BIND_SIZE, name, api_type_text(s->a, &type),
+             (unsigned long long)need, (unsigned long long)bytes);
+        return SY_REJECTED;
+    }
+    // An array without elements may have no address; none is ever used.
+    p->bound[i] = p;
+    if (data)
+        p->bound[i] = data;
+    return SY_OK;
+}
+
+sy_status
+sy_bind(sy_session *s, sy_program *p, const char *name, void *data,
+        size_t bytes)
+{
+    if (!p || !name || (!data && bytes))
+        return SY_USAGE;
+    if (setjmp(s->oom))
+        return api_out_of_memory(s);
+    return bind(s, p, name, data, bytes);
+}
+
+// ---- levels -----------------------------------------------------------------
+
+static uint32_t
+text_source(sy_session *s, const sy_program *p, const char *level, str text)
+{
+    return diag_add_source(&s->d, arena_printf(s->a, "%s.%s", p->kernel, level),
+                           text);
+}
+
+const tir_fn *
+api_tensor(sy_session *s, sy_program *p)
+{
+    if (!p->tensor && p->tensor_text.n) {
+        uint32_t source = text_source(s, p, "tensor", p->tensor_text);
+        tir_fn *fn = tir_parse(s->a, &s->d, source);
+        p->tensor = fn && tir_verify(fn, &s->d) ? fn : NULL;
+    }
+    return p->tensor;
+}
+
+const tile_fn *
+api_tile(sy_session *s, sy_program *p)
+{
+    if (!p->tile && p->tile_text.n) {
+        uint32_t source = text_source(s, p, "tile", p->tile_text);
+        tile_fn *fn = tile_parse(s->a, &s->d, source);
+        p->tile = fn && tile_verify(fn, &s->d) ? fn : NULL;
+    }
+    return p->tile;
+}
+
+sy_status
+api_status(rt_outcome outcome)
+{
+    switch (outcome) {
+    case RT_DONE: return SY_OK;
+    case RT_FAULT: return SY_FAULT;
+    case RT_LIMIT: return SY_LIMIT;
+    }
+    return SY_INTERNAL;
+}
+
+sy_status
+api_certify(sy_session *s, sy_program *p)
+{
+    if (p->certified)
+        return SY_OK;
+    sy_status status = api_status(rt_certify(p->rt, &s->d));
+    p->certified = status == SY_OK;
+    return status;
+}
+
+// ---- running ----------------------------------------------------------------
+
+static sy_status
+missing_level(sy_session *s, const sy_program *p, const char *what, bool has)
+{
+    // A text that is there but malformed has had its diagnostic.
+    if (!has && p->stopped)
+        diag(&s->d, (loc){0}, D_STOPPED_EARLY, p->stopped, what);
+    else if (!has)
+        diag(&s->d, (loc){0}, D_NO_LEVEL, p->m->name, what);
+    return SY_REJECTED;
+}
+
+static sy_status
+run_tensor(sy_session *s, sy_program *p)
+{
+    const tir_fn *fn = api_tensor(s, p);
+    if (!fn)
+        return missing_level(s, p, "tensor IR", p->tensor_text.n > 0);
+    tir_eval(fn, api_buffers(api_scratch(s), p, p->bound, fn->tensors.at,
+                             fn->tensors.n));
+    return SY_OK;
+}
+
+static sy_status
+run_tile(sy_session *s, sy_program *p)
+{
+    const tile_fn *fn = api_tile(s, p);
+    if (!fn)
+        return missing_level(s, p, "tile IR", p->tile_text.n > 0);
+    void **buf =
+        api_buffers(api_scratch(s), p, p->bound, fn->tensors.at, fn->tensors.n);
+    return tile_eval(fn, buf, &s->d) ? SY_OK : SY_FAULT;
+}
+
+static sy_status
+run_machine(sy_session *s, sy_program *p, const sy_run_options *o)
+{
+    if (!p->rt)
+        return missing_level(s, p, "object", false);
+    sy_status status = api_certify(s, p);
+    if (status != SY_OK)
+        return status;
+    uint32_t n = rt_tensor_count(p->rt);
+    uint8_t **bound = ARENA_ARRAY(api_scratch(s), n, uint8_t *);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = api_array_index(p, rt_tensor_at(p->rt, i)->name);
+        bound[i] = k < p->arrays.n ? p->bound[k] : NULL;
+    }
+    rt_order order = {o->random_order != 0, o->seed, o->max_instructions};
+    return api_status(rt_interpret(p->rt, &order, bound, &s->d));
+}
+
+static bool
+all_bound(sy_session *s, const sy_program *p)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < p->arrays.n; i++) {
+        if (p->bound[i])
+            continue;
+        bool out = p->arrays.at[i].kind == TIR_OUTPUT;
+        diag(&s->d, (loc){0}, D_BIND_MISSING, out ? "output" : "input",
+             p->arrays.at[i].name);
+        ok = false;
+    }
+    return ok;
+}
+
+static sy_status
+run(sy_session *s, sy_program *p, const sy_run_options *o)
+{
+    if (!all_bound(s, p))
+        return SY_REJECTED;
+    switch (o->engine) {
+    case SY_ENGINE_INTERP: return run_machine(s, p, o);
+    case SY_ENGINE_TENSOR: return run_tensor(s, p);
+    case SY_ENGINE_TILE: return run_tile(s, p);
+    }
+    return SY_USAGE;
+}
+
+static sy_status
+run_entered(sy_session *s, sy_program *p, const sy_run_options *o)
+{
+    api_enter(s);
+    return api_leave(s, run(s, p, o));
+}
+
+sy_status
+sy_run(sy_session *s, sy_program *p, const sy_run_options *o)
+{
+    if (!p || !o || o->size != sizeof *o)
+        return SY_USAGE;
+    if (setjmp(s->oom))
+        return api_out_of_memory(s);
+    return run_entered(s, p, o);
+}
