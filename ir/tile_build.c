@@ -2,7 +2,7 @@
 // Building tile IR, and arithmetic on its affine offsets and counts.
 // Invariant of every tile_aff made here: terms are sorted by loop id and no
 // coefficient is 0, so equal functions are equal structs.
-#include "ir/tile.h"
+#include "ir/tile_int.h"
 
 __extension__ typedef __int128 i128;
 
@@ -152,9 +152,8 @@ tile_aff_loop(uint32_t loop, int64_t k)
     return a;
 }
 
-// *out = a + k * b. False when a number or the terms do not fit.
-static bool
-aff_madd(const tile_aff *a, const tile_aff *b, int64_t k, tile_aff *out)
+bool
+tile_aff_madd(const tile_aff *a, const tile_aff *b, int64_t k, tile_aff *out)
 {
     tile_aff r = {0};
     uint32_t i = 0, j = 0;
@@ -192,7 +191,7 @@ tile_aff_add(tile_aff a, tile_aff b)
 {
     tile_aff r;
 
-    SY_CHECK(aff_madd(&a, &b, 1, &r), "sum of offsets does not fit");
+    SY_CHECK(tile_aff_madd(&a, &b, 1, &r), "sum of offsets does not fit");
     return r;
 }
 
@@ -201,7 +200,8 @@ tile_aff_scale(tile_aff a, int64_t k)
 {
     tile_aff zero = {0}, r;
 
-    SY_CHECK(aff_madd(&zero, &a, k, &r), "multiple of an offset does not fit");
+    SY_CHECK(tile_aff_madd(&zero, &a, k, &r),
+             "multiple of an offset does not fit");
     return r;
 }
 
@@ -312,7 +312,8 @@ substitute_last(const tile_count *trip, int64_t k, tile_aff *a)
     tile_aff minus_k = tile_aff_const(-1);
 
     return trip->rem.n != 0 && k % div == 0 &&
-           aff_madd(a, &trip->rem, k / div, a) && aff_madd(a, &minus_k, k, a);
+           tile_aff_madd(a, &trip->rem, k / div, a) &&
+           tile_aff_madd(a, &minus_k, k, a);
 }
 
 // The greatest value, over-estimated only where raggedness is not affine.
@@ -355,7 +356,7 @@ tile_aff_range(const tile_fn *fn, const tile_aff *a, int64_t *lo, int64_t *hi)
     tile_aff zero = {0}, minus;
 
     *hi = clamp_i64(aff_greatest(fn, *a, 0, 0));
-    if (aff_madd(&zero, a, -1, &minus)) {
+    if (tile_aff_madd(&zero, a, -1, &minus)) {
         *lo = -clamp_i64(aff_greatest(fn, minus, 0, 0));
     } else {
         *lo = -((int64_t)1 << 62);

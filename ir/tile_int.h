@@ -7,6 +7,10 @@
 
 #include "ir/tile.h"
 
+// *out = a + k * b. False when a number or the terms do not fit.
+NODISCARD bool tile_aff_madd(const tile_aff *a, const tile_aff *b, int64_t k,
+                             tile_aff *out);
+
 // Memory of a tensor or of (one slot of) a buffer. A buffer's partition p is
 // its elements p * row .. (p + 1) * row.
 typedef struct {
@@ -71,10 +75,53 @@ typedef struct tile_run {
     tile_fault fault;
 } tile_run;
 
-// Memory for a run comes from fn->a; the caller restores it to 'mark' before
-// it reports the fault, so that diagnostics may live in the same arena.
+// Memory for a run comes from fn->a; the caller gives it back.
 void tile_run_init(tile_run *r, const tile_fn *fn, void *const *buf);
 bool tile_run_all(tile_run *r);
 void tile_run_report(const tile_run *r, diags *d);
+
+// ---- tile_lex.c, tile_parse_op.c: the text form
+// ------------------------------------
+
+typedef struct {
+    tile_fn *fn;
+    diags *d;
+    uint32_t source;
+    str text;
+    size_t pos;
+    map tensors, bufs;
+    uint32_t depth;
+    struct {
+        uint32_t id;
+        str name;
+    } loop[TILE_LOOPS + 1]; // those around, by depth
+} tile_parser;
+
+bool tile_lex_is_digit(char c);
+bool tile_lex_is_word(char c); // a letter, a digit, '_' or '.'
+void tile_lex_skip_space(tile_parser *p);
+// The next byte, 0 at the end; the next run of word characters, maybe empty.
+char tile_lex_peek(tile_parser *p);
+str tile_lex_word(tile_parser *p);
+loc tile_lex_loc(const tile_parser *p, size_t begin, size_t end);
+// "expected WHAT, found .."; false.
+bool tile_lex_expected(tile_parser *p, const char *what);
+// Skips punctuation, or a whole word, if it is next; 'expect' wants it to be.
+bool tile_lex_accept(tile_parser *p, const char *punct);
+NODISCARD bool tile_lex_expect(tile_parser *p, const char *punct);
+bool tile_lex_accept_word(tile_parser *p, const char *word);
+NODISCARD bool tile_lex_expect_word(tile_parser *p, const char *word);
+NODISCARD bool tile_lex_name(tile_parser *p, str *out);
+NODISCARD bool tile_lex_i64(tile_parser *p, int64_t *out);
+NODISCARD bool tile_lex_u32(tile_parser *p, uint32_t *out);
+// A word that is one letter and a number: q3, s12.
+bool tile_lex_is_numbered(str w, char letter);
+NODISCARD bool tile_lex_numbered(tile_parser *p, char letter, const char *what,
+                                 uint32_t *out);
+NODISCARD bool tile_parse_loop_name(tile_parser *p, uint32_t *id);
+NODISCARD bool tile_parse_aff(tile_parser *p, tile_aff *out);
+NODISCARD bool tile_parse_count(tile_parser *p, tile_count *out);
+NODISCARD bool tile_parse_engine(tile_parser *p, tile_engine *out);
+NODISCARD bool tile_parse_op(tile_parser *p);
 
 #endif
