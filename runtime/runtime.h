@@ -9,7 +9,8 @@
 #include "numerics/numerics.h"
 #include "support/support.h"
 
-// ---- load.c --------------------------------------------------------------------
+// ---- load.c
+// --------------------------------------------------------------------
 
 typedef struct {
     const char *name;
@@ -26,6 +27,10 @@ typedef struct rt_program rt_program; // decoded streams, tables, lines
 // Reads, checks the hash, decodes and validates every instruction against the
 // target. The bytes must outlive the program. NULL with diagnostics.
 rt_program *rt_load(arena *a, str object, diags *d);
+// The same from a program in memory (assembly), which must outlive the result.
+struct isa_program; // isa-spec/program.h
+rt_program *rt_from_program(arena *a, const struct isa_program *ip, diags *d);
+const char *rt_kernel(const rt_program *p); // the kernel's name
 // The target description the object names.
 const isa_target *rt_target(const rt_program *p);
 uint32_t rt_tensor_count(const rt_program *p);
@@ -34,18 +39,20 @@ const isa_insn *rt_stream(const rt_program *p, isa_engine e, uint32_t *n);
 // Where instruction i of a stream comes from (sources were added to 'd' given
 // to rt_load); {0} if unknown.
 loc rt_loc(const rt_program *p, isa_engine e, uint32_t i);
-// A section's text by name ("" when absent), e.g. ".systole.tensor".
+// The text of an IR section ("" when absent): OBJ_SECTION_TENSOR_IR,
+// .._TILE_IR.
 str rt_section(const rt_program *p, const char *name);
 
-// ---- sequencer.c: the only place that executes control and resolves operands ----
+// ---- sequencer.c: the only place that executes control and resolves operands
+// ----
 
 // An operand with every register applied.
 typedef struct {
     bool hbm;
-    uint8_t mem;      // isa_mem when on chip
-    uint32_t tensor;  // hbm
-    uint32_t part;    // first partition
-    uint32_t parts;   // number of partitions
+    uint8_t mem;     // isa_mem when on chip
+    uint32_t tensor; // hbm
+    uint32_t part;   // first partition
+    uint32_t parts;  // number of partitions
     num_dtype dtype;
     int64_t offset;    // bytes: in the partition, or in the tensor
     int64_t part_step; // bytes; hbm only
@@ -61,7 +68,8 @@ typedef struct {
     const isa_insn *insn;
     isa_engine engine;
     uint32_t index;  // of the instruction in its stream
-    uint64_t seq;    // n-th executed by the engine; for transfers, of the queue
+    uint64_t seq;    // n-th executed by the engine, from 1; in 'transfer' and
+                     // in what a queue gives: n-th of the queue
     bool empty;      // touches nothing
     bool accumulate; // matmul: resolved from the first-iteration mask
     bool has[3];     // dst, a, b
@@ -72,26 +80,31 @@ typedef struct {
     uint32_t parts, dst_parts;
 } rt_record;
 
-// ---- machine.c: streams, tokens, queues -------------------------------------------
+// ---- machine.c: streams, tokens, queues
+// -------------------------------------------
 
 // What executes on top of the machine; any callback may be NULL. A callback
 // returns false to stop the run (a fault is already recorded).
 typedef struct {
     void *ctx;
-    // An engine instruction starts (its waits were taken).
+    // An engine instruction starts (its waits were taken); 'dma' and 'mark'
+    // as well, which touch nothing at that moment.
     bool (*start)(void *ctx, const rt_record *r);
-    // A transfer executes, some time after its dma instruction started.
+    // A transfer executes, some time after its dma instruction started; a
+    // 'mark' with a queue is a transfer of nothing.
     bool (*transfer)(void *ctx, uint32_t queue, const rt_record *r);
     // Tokens: given by an engine's instruction or a queue, taken by an engine.
     void (*give)(void *ctx, uint32_t sem, uint32_t count, const rt_record *by,
                  bool at_complete);
     void (*take)(void *ctx, uint32_t sem, uint32_t count, const rt_record *by);
+    // An engine reached the end of its stream.
+    void (*end)(void *ctx, isa_engine e);
 } rt_consumer;
 
 typedef struct {
     bool random; // engines and pending transfers in a seeded random order
     uint64_t seed;
-    uint64_t max_insns; // 0: no limit; else E09xx and rt_outcome LIMIT
+    uint64_t max_insns; // 0: no limit; else E0890 and RT_LIMIT; control counts
 } rt_order;
 
 typedef enum { RT_DONE, RT_FAULT, RT_LIMIT } rt_outcome;
@@ -102,17 +115,24 @@ typedef enum { RT_DONE, RT_FAULT, RT_LIMIT } rt_outcome;
 rt_outcome rt_machine_run(const rt_program *p, const rt_order *order,
                           const rt_consumer *consumers, uint32_t n, diags *d);
 
-// ---- certify.c ---------------------------------------------------------------------
+// ---- certify.c
+// ---------------------------------------------------------------------
 
 // Law 4, on addresses alone: bounds, initialisation, every output byte written,
 // races, deadlock, leftover tokens. Control and addresses never depend on data
 // in this version of the ISA, so one run certifies every run.
 rt_outcome rt_certify(const rt_program *p, diags *d);
+// The same with a limit on executed instructions (0: none). A program that was
+// found right once is not looked at again.
+rt_outcome rt_certify_limited(const rt_program *p, uint64_t max_insns,
+                              diags *d);
 
-// ---- interp.c ----------------------------------------------------------------------
+// ---- interp.c
+// ----------------------------------------------------------------------
 
 // bind[t]: host memory of tensor t (inputs, outputs; temps and constants NULL:
-// allocated here). Requires a certified program.
+// allocated here). Certifies the program first unless that was done before.
+// Inputs are never written.
 rt_outcome rt_interpret(const rt_program *p, const rt_order *order,
                         uint8_t *const *bind, diags *d);
 // As above, and 'watch' sees every record before it executes (tracing, finding

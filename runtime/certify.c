@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+// Law 4, on addresses alone: runs the program once in the fixed order without
+// any data and looks at every access: inside its memory, only bytes that were
+// written before, only where it may write, ordered against all others. Control
+// and addresses do not depend on data, and what a run does to tokens does not
+// depend on the order, so that one run speaks for all
+// (docs/design/certify.md).
+#include "runtime/runtime_int.h"
+
+enum { OPERANDS = 5 }; // dst, a, b, s0, s1
+
+typedef struct {
+    const fp_shape *shape;
+    uint32_t count, parts; // what it was made for
+} shape_slot;
+
+typedef struct {
+    const rt_program *p;
+    diags *d;
+    arena *a;
+    written *written;
+    race *race;
+    uint32_t weights_k, weights_m; // 0: none loaded
+    // Shapes are made once per operand and ragged count.
+    shape_slot *slot[ISA_ENG_COUNT];
+    uint64_t slot_base[ISA_ENG_COUNT];
+    map by_count;
+    VEC(const fp_shape *) shapes;
+} certifier;
+
+// One operand of the record at hand.
+typedef struct {
+    const char *name;
+    const rt_ref *ref;
+    uint32_t space;
+    footprint at;
+    bool reads, writes;
+} use;
+
+// ---- telling
+// --------------------------------------------------------------------
+
+static loc
+rec_loc(const certifier *c, const rt_record *r)
+{
+    return rt_loc(c->p, r->engine, r->index);
+}
+
+static const char *
+rec_text(const certifier *c, const rt_record *r)
+{
+    return rt_insn_text(c->p, r->engine, r->index, c->d);
+}
+
+static const char *
+space_text(const certifier *c, uint32_t space)
+{
+    if (space < ISA_HBM)
+        return space == ISA_SBUF ? "SBUF" : "PSUM";
+    return arena_printf(c->d->a, "tensor '%s'",
+                        c->p->tensor[space - ISA_HBM].name);
+}
+
+// ---- footprints
+// -----------------------------------------------------------------
+
+static const fp_shape *
+make_shape(certifier *c, const rt_ref *ref)
+{
+    fp_shape *s = ARENA_NEW(c->a, fp_shape);
+    fp_normalise(ref, s);
+    return s;
+}
+
+static const fp_shape *
+shape_of(certifier *c, const rt_record *r, uint32_t operand, const rt_ref *ref)
+{
+    uint32_t at = r->index * OPERANDS + operand;
+    shape_slot *slot = &c->slot[r->engine][at];
+    uint32_t count = ref->ndim ? ref->dim[0].count : 1;
+    if (slot->shape && slot->count == count && slot->parts == ref->parts)
+        return slot->shape;
+    uint64_t key = (c->slot_base[r->engine] + at) << 24 | (uint64_t)count << 8 |
+                   ref->parts;
+    const uint32_t *known = map_get_u64(&c->by_count, key);
+    if (!known) {
+        map_put_u64(&c->by_count, key, c->shapes.n);
+        vec_push(c->a, &c->shapes, make_shape(c, ref));
+        known = map_get_u64(&c->by_count, key);
+    }
+    *slot = (shape_slot){c->shapes.at[*known], count, ref->parts};
+    return slot->shape;
+}
+
+static bool
+in_partitions(const certifier *c, const rt_record *r, const use *u)
+{
+    uint32_t have = c->p->target->partitions;
+    if (u->ref->hbm ||
+        (u->ref->part <= have && u->ref->parts <= have - u->ref->part))
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_PARTITION, rec_text(c, r),
+         u->writes ? "writes" : "reads", space_text(c, u->space), u->ref->part,
+         u->ref->part + u->ref->parts - 1, have);
+    return false;
+}
+
+static bool
+in_bytes(const certifier *c, const rt_record *r, const use *u)
+{
+    uint64_t have = u->ref->hbm            ? c->p->tensor[u->ref->tensor].bytes
+                    : u->space == ISA_SBUF ? c->p->target->sbuf_bytes
+                                           : c->p->target->psum_bytes;
+    int64_t lo, hi, delta = u->at.shape->delta;
+    // The first element is inside, so the rest cannot overflow the sums.
+    bool fits = u->ref->offset >= 0 && (uint64_t)u->ref->offset < have;
+    if (!add_i64(u->ref->offset, delta, &lo))
+        lo = INT64_MIN;
+    if (!add_i64(lo, u->at.shape->extent, &hi))
+        hi = INT64_MAX;
+    if (fits && lo >= 0 && (uint64_t)hi <= have)
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_BOUNDS, rec_text(c, r),
+         u->writes ? "writes" : "reads", space_text(c, u->space), (long long)lo,
+         (long long)hi - 1, (unsigned long long)have);
+    return false;
+}
+
+static bool
+locate(certifier *c, const rt_record *r, uint32_t operand, use *u)
+{
+    const rt_ref *ref = u->ref;
+    u->space = ref->hbm ? ISA_HBM + ref->tensor : ref->mem;
+    u->at.shape = shape_of(c, r, operand, ref);
+    if (!in_partitions(c, r, u) || !in_bytes(c, r, u))
+        return false;
+    u->at.base = ref->offset + u->at.shape->delta;
+    u->at.part = ref->hbm ? 0 : ref->part;
+    u->at.parts = ref->hbm ? 1 : ref->parts;
+    return true;
+}
+
+// ---- rules
+// ----------------------------------------------------------------------
+
+static bool
+may_write(const certifier *c, const rt_record *r, const use *dst)
+{
+    if (!dst->ref->hbm)
+        return true;
+    const rt_tensor *t = &c->p->tensor[dst->ref->tensor];
+    if (t->kind == OBJ_TENSOR_OUTPUT || t->kind == OBJ_TENSOR_TEMP)
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_READONLY, rec_text(c, r),
+         t->kind == OBJ_TENSOR_INPUT ? "input" : "constant", t->name);
+    return false;
+}
+
+static uint32_t
+next_dim(const rt_ref *r, uint32_t i)
+{
+    while (i < r->ndim && r->dim[i].count == 1)
+        i++;
+    return i;
+}
+
+// The same elements in the same order.
+static bool
+same_view(const rt_ref *a, const rt_ref *b)
+{
+    if (a->offset != b->offset || a->part != b->part || a->parts != b->parts ||
+        a->part_step != b->part_step ||
+        num_dtype_bytes(a->dtype) != num_dtype_bytes(b->dtype))
+        return false;
+    uint32_t i = next_dim(a, 0), j = next_dim(b, 0);
+    while (i < a->ndim && j < b->ndim) {
+        if (a->dim[i].step != b->dim[j].step ||
+            a->dim[i].count != b->dim[j].count)
+            return false;
+        i = next_dim(a, i + 1);
+        j = next_dim(b, j + 1);
+    }
+    return i >= a->ndim && j >= b->ndim;
+}
+
+// Whether no byte is named twice: the distinct bytes are as many as named.
+static bool
+is_injective(const use *u)
+{
+    int64_t named = num_dtype_bytes(u->ref->dtype);
+    int64_t distinct = u->at.shape->run;
+    for (uint32_t i = 0; i < u->ref->ndim; i++)
+        named *= u->ref->dim[i].count;
+    named *= u->ref->hbm ? u->ref->parts : 1;
+    for (uint32_t i = 0; i < u->at.shape->ndim; i++) {
+        if (u->at.shape->dim[i].inner > u->at.shape->dim[i].step)
+            return false;
+        distinct *= u->at.shape->dim[i].count;
+    }
+    return named == distinct;
+}
+
+// A destination equals a source or is disjoint from it.
+static bool
+alias_ok(const certifier *c, const rt_record *r, const use *dst, const use *src)
+{
+    uint32_t part;
+    int64_t byte;
+    if (dst->space != src->space ||
+        fp_overlap(&dst->at, &src->at, &part, &byte) == FP_DISJOINT)
+        return true;
+    if (same_view(dst->ref, src->ref) && is_injective(dst))
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_ALIAS, rec_text(c, r), src->name);
+    return false;
+}
+
+static bool
+weights_fault(const certifier *c, const rt_record *r, const char *what)
+{
+    diag(c->d, rec_loc(c, r), D_RT_WEIGHTS, rec_text(c, r), what);
+    return false;
+}
+
+static uint64_t
+elems(const rt_ref *r)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < r->ndim; i++)
+        n *= r->dim[i].count;
+    return n;
+}
+
+// The state of the tensor engine, as far as addresses decide it.
+static bool
+check_array(certifier *c, const rt_record *r)
+{
+    const isa_target *t = c->p->target;
+    uint64_t n = r->has[1] ? elems(&r->ref[1]) : 0;
+    if (r->insn->op == ISA_LDW) {
+        if (r->parts > t->pe_rows || n > t->pe_cols)
+            return weights_fault(c, r, "loads more than the array holds");
+        c->weights_k = r->parts;
+        c->weights_m = (uint32_t)n;
+        return true;
+    }
+    if (r->insn->op != ISA_MATMUL)
+        return true;
+    if (!c->weights_k)
+        return weights_fault(c, r, "runs before any 'ldw'");
+    if (n > t->pe_moving)
+        return weights_fault(c, r, "streams more columns than the array takes");
+    if (r->parts != c->weights_k || r->dst_parts != c->weights_m)
+        return weights_fault(
+            c, r,
+            arena_printf(c->d->a,
+                         "takes %u partitions to %u, but the weights are "
+                         "%u x %u",
+                         r->parts, r->dst_parts, c->weights_k, c->weights_m));
+    return true;
+}
+
+static bool
+was_written(const certifier *c, const rt_record *r, const use *u)
+{
+    uint32_t part;
+    int64_t byte;
+    if (!u->reads || written_check(c->written, u->space, &u->at, &part, &byte))
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_UNINIT, rec_text(c, r),
+         rt_place_text(c->p, u->space, part, byte, c->d));
+    return false;
+}
+
+// ---- records
+// --------------------------------------------------------------------
+
+// The operands of a record, the destination last: reads come before writes.
+static uint32_t
+collect(const rt_record *r, use *out, uint32_t *which)
+{
+    static const char *const name[] = {"dst", "a", "b", "s0", "s1"};
+    uint32_t n = 0;
+    for (uint32_t k = 1; k < OPERANDS; k++) {
+        if (k < 3 ? !r->has[k] : !r->has_vec[k - 3])
+            continue;
+        which[n] = k;
+        out[n++] = (use){.name = name[k],
+                         .ref = k < 3 ? &r->ref[k] : &r->vec[k - 3],
+                         .reads = true};
+    }
+    if (r->has[0]) {
+        which[n] = 0;
+        out[n++] = (use){.name = name[0],
+                         .ref = &r->ref[0],
+                         .reads = r->accumulate || r->insn->op == ISA_SELECT,
+                         .writes = true};
+    }
+    return n;
+}
+
+static bool
+check_uses(certifier *c, const rt_record *r, const use *u, uint32_t n)
+{
+    const use *dst = r->has[0] ? &u[n - 1] : NULL;
+    if (dst && !may_write(c, r, dst))
+        return false;
+    for (uint32_t i = 0; dst && i + 1 < n; i++)
+        if (!alias_ok(c, r, dst, &u[i]))
+            return false;
+    if (!check_array(c, r))
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!was_written(c, r, &u[i]))
+            return false;
+        race_access x = {u[i].space, u[i].at, u[i].writes};
+        if (!race_access_add(c->race, &x))
+            return false;
+    }
+    if (dst)
+        written_mark(c->written, dst->space, &dst->at);
+    return true;
+}
+
+static bool
+certify_record(certifier *c, uint32_t queue, const rt_record *r)
+{
+    race_begin(c->race, queue, r);
+    if (r->empty || (!queue && r->insn->op == ISA_DMA))
+        return true;
+    use u[OPERANDS];
+    uint32_t which[OPERANDS], n = collect(r, u, which);
+    for (uint32_t i = 0; i < n; i++)
+        if (!locate(c, r, which[i], &u[i]))
+            return false;
+    return check_uses(c, r, u, n);
+}
+
+static bool
+on_start(void *ctx, const rt_record *r)
+{
+    return certify_record(ctx, 0, r);
+}
+
+static bool
+on_transfer(void *ctx, uint32_t queue, const rt_record *r)
+{
+    return certify_record(ctx, queue, r);
+}
+
+static void
+on_give(void *ctx, uint32_t sem, uint32_t count, const rt_record *by,
+        bool at_complete)
+{
+    certifier *c = ctx;
+    race_give(c->race, sem, count, by, at_complete);
+}
+
+static void
+on_take(void *ctx, uint32_t sem, uint32_t count, const rt_record *by)
+{
+    certifier *c = ctx;
+    race_take(c->race, sem, count, by);
+}
+
+static void
+on_end(void *ctx, isa_engine e)
+{
+    certifier *c = ctx;
+    race_end(c->race, e);
+}
+
+// ---- outputs
+// --------------------------------------------------------------------
+
+static const char *
+element_text(const rt_tensor *t, int64_t byte, diags *d)
+{
+    strbuf b = strbuf_new(d->a);
+    int64_t index[ISA_RANK] = {0}, e = byte / num_dtype_bytes(t->dtype);
+    for (uint32_t i = t->rank; i-- > 0;) {
+        index[i] = e % t->shape[i];
+        e /= t->shape[i];
+    }
+    strbuf_printf(&b, "element [");
+    for (uint32_t i = 0; i < t->rank; i++)
+        strbuf_printf(&b, i ? ", %lld" : "%lld", (long long)index[i]);
+    strbuf_printf(&b, "]");
+    return str_z(d->a, strbuf_str(&b));
+}
+
+static rt_outcome
+check_outputs(const certifier *c)
+{
+    rt_outcome out = RT_DONE;
+    for (uint32_t i = 0; i < c->p->ntensors; i++) {
+        const rt_tensor *t = &c->p->tensor[i];
+        int64_t byte;
+        if (t->kind != OBJ_TENSOR_OUTPUT || !written_gap(c->written, i, &byte))
+            continue;
+        diag(c->d, (loc){0}, D_RT_UNWRITTEN, t->name,
+             element_text(t, byte, c->d));
+        out = RT_FAULT;
+    }
+    return out;
+}
+
+// ---- entry
+// ----------------------------------------------------------------------
+
+typedef struct {
+    const rt_program *p;
+    diags *d;
+    uint64_t max_insns;
+} certify_args;
+
+static rt_outcome
+certify_in_arena(arena *a, void *ctx)
+{
+    const certify_args *args = ctx;
+    certifier c = {.p = args->p, .d = args->d, .a = a};
+    c.written = written_new(a, c.p);
+    c.race = race_new(a, c.p, c.d);
+    c.by_count = map_new(a);
+    uint64_t slots = 0;
+    for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++) {
+        c.slot_base[e] = slots;
+        slots += (uint64_t)c.p->code[e].n * OPERANDS;
+        c.slot[e] =
+            ARENA_ARRAY(a, (size_t)c.p->code[e].n * OPERANDS, shape_slot);
+    }
+    rt_consumer watch = {.ctx = &c,
+                         .start = on_start,
+                         .transfer = on_transfer,
+                         .give = on_give,
+                         .take = on_take,
+                         .end = on_end};
+    rt_order order = {.max_insns = args->max_insns};
+    rt_outcome out = machine_run(a, c.p, &order, &watch, 1, c.d);
+    return out == RT_DONE ? check_outputs(&c) : out;
+}
+
+rt_outcome
+rt_certify_limited(const rt_program *p, uint64_t max_insns, diags *d)
+{
+    if (p->state->certified)
+        return RT_DONE;
+    certify_args args = {p, d, max_insns};
+    rt_outcome out = rt_in_arena(certify_in_arena, &args, "certify", d);
+    p->state->certified = out == RT_DONE;
+    return out;
+}
+
+rt_outcome
+rt_certify(const rt_program *p, diags *d)
+{
+    return rt_certify_limited(p, 0, d);
+}

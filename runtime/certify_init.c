@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which bytes were written: one bit a byte. On chip the bits of one byte
+// address over all partitions lie together (128 bits), since an access takes
+// the same bytes of every partition of a range: any pattern costs two words a
+// byte, however many partitions it has. HBM tensors have plain bitmaps.
+#include "runtime/runtime_int.h"
+
+typedef struct {
+    uint64_t w[2]; // bit p: partition p
+} column;
+
+struct written {
+    column *chip[2]; // SBUF, PSUM: one a byte address
+    uint64_t **hbm;  // NULL: all written (inputs, constants)
+    uint64_t *bytes; // of each tensor
+};
+
+enum { WORD = 64 };
+
+written *
+written_new(arena *a, const rt_program *p)
+{
+    written *w = ARENA_NEW(a, written);
+    w->chip[ISA_SBUF] = ARENA_ARRAY(a, p->target->sbuf_bytes, column);
+    w->chip[ISA_PSUM] = ARENA_ARRAY(a, p->target->psum_bytes, column);
+    w->hbm = ARENA_ARRAY(a, p->ntensors, uint64_t *);
+    w->bytes = ARENA_ARRAY(a, p->ntensors, uint64_t);
+    for (uint32_t i = 0; i < p->ntensors; i++) {
+        const rt_tensor *t = &p->tensor[i];
+        w->bytes[i] = t->bytes;
+        if (t->kind == OBJ_TENSOR_OUTPUT || t->kind == OBJ_TENSOR_TEMP)
+            w->hbm[i] = ARENA_ARRAY(a, t->bytes / WORD + 1, uint64_t);
+    }
+    return w;
+}
+
+// Bits lo..hi-1 of a word.
+static uint64_t
+bits(uint32_t lo, uint32_t hi)
+{
+    if (hi <= lo)
+        return 0;
+    uint64_t upto = hi < WORD ? ((uint64_t)1 << hi) - 1 : UINT64_MAX;
+    return upto & ~(((uint64_t)1 << lo) - 1);
+}
+
+static column
+partitions(const footprint *f)
+{
+    uint32_t end = f->part + f->parts;
+    return (column){{bits(f->part, end > WORD ? WORD : end),
+                     f->part >= WORD ? bits(f->part - WORD, end - WORD)
+                     : end > WORD    ? bits(0, end - WORD)
+                                     : 0}};
+}
+
+// ---- on chip
+// ---------------------------------------------------------------------
+
+typedef struct {
+    column *at;
+    column mask;
+    int64_t missing; // first byte address that lacks a partition
+} chip_walk;
+
+static bool
+mark_columns(void *ctx, int64_t lo, int64_t hi)
+{
+    chip_walk *w = ctx;
+    for (int64_t i = lo; i < hi; i++) {
+        w->at[i].w[0] |= w->mask.w[0];
+        w->at[i].w[1] |= w->mask.w[1];
+    }
+    return true;
+}
+
+static bool
+check_columns(void *ctx, int64_t lo, int64_t hi)
+{
+    chip_walk *w = ctx;
+    uint64_t missing = 0;
+    for (int64_t i = lo; i < hi; i++)
+        missing |=
+            (w->mask.w[0] & ~w->at[i].w[0]) | (w->mask.w[1] & ~w->at[i].w[1]);
+    if (!missing)
+        return true;
+    int64_t i = lo;
+    while (!((w->mask.w[0] & ~w->at[i].w[0]) | (w->mask.w[1] & ~w->at[i].w[1])))
+        i++;
+    w->missing = i;
+    return false;
+}
+
+static uint32_t
+lowest(uint64_t x)
+{
+    return (uint32_t)__builtin_ctzll(x);
+}
+
+static uint32_t
+first_missing(const chip_walk *w)
+{
+    const column *c = &w->at[w->missing];
+    uint64_t low = w->mask.w[0] & ~c->w[0];
+    return low ? lowest(low) : WORD + lowest(w->mask.w[1] & ~c->w[1]);
+}
+
+// ---- HBM
+// --------------------------------------------------------------------------
+
+typedef struct {
+    uint64_t *map;
+    int64_t missing;
+} hbm_walk;
+
+// The part of a run that lies in one word; gives where the next word starts.
+static int64_t
+word_part(int64_t lo, int64_t hi, uint64_t *mask)
+{
+    int64_t next = (lo / WORD + 1) * WORD;
+    *mask = bits((uint32_t)(lo % WORD),
+                 next <= hi ? WORD : (uint32_t)(hi - (next - WORD)));
+    return next;
+}
+
+static bool
+mark_run(void *ctx, int64_t lo, int64_t hi)
+{
+    hbm_walk *w = ctx;
+    while (lo < hi) {
+        uint64_t mask;
+        int64_t next = word_part(lo, hi, &mask);
+        w->map[lo / WORD] |= mask;
+        lo = next;
+    }
+    return true;
+}
+
+static bool
+check_run(void *ctx, int64_t lo, int64_t hi)
+{
+    hbm_walk *w = ctx;
+    while (lo < hi) {
+        uint64_t mask;
+        int64_t next = word_part(lo, hi, &mask);
+        uint64_t missing = mask & ~w->map[lo / WORD];
+        if (missing) {
+            w->missing = lo / WORD * WORD + lowest(missing);
+            return false;
+        }
+        lo = next;
+    }
+    return true;
+}
+
+// ---- entry
+// ------------------------------------------------------------------------
+
+void
+written_mark(written *w, uint32_t space, const footprint *f)
+{
+    if (space >= ISA_HBM) {
+        hbm_walk h = {.map = w->hbm[space - ISA_HBM]};
+        fp_each_run(f, mark_run, &h);
+    } else {
+        chip_walk c = {.at = w->chip[space], .mask = partitions(f)};
+        fp_each_run(f, mark_columns, &c);
+    }
+}
+
+bool
+written_check(written *w, uint32_t space, const footprint *f, uint32_t *part,
+              int64_t *byte)
+{
+    if (space < ISA_HBM) {
+        chip_walk c = {.at = w->chip[space], .mask = partitions(f)};
+        if (fp_each_run(f, check_columns, &c))
+            return true;
+        *byte = c.missing;
+        *part = first_missing(&c);
+        return false;
+    }
+    if (!w->hbm[space - ISA_HBM])
+        return true;
+    hbm_walk h = {.map = w->hbm[space - ISA_HBM]};
+    if (fp_each_run(f, check_run, &h))
+        return true;
+    *part = 0;
+    *byte = h.missing;
+    return false;
+}
+
+bool
+written_gap(const written *w, uint32_t tensor, int64_t *byte)
+{
+    if (!w->hbm[tensor] || !w->bytes[tensor])
+        return false;
+    hbm_walk h = {.map = w->hbm[tensor]};
+    if (check_run(&h, 0, (int64_t)w->bytes[tensor]))
+        return false;
+    *byte = h.missing;
+    return true;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference interpreter: executes records on simulated memories through
+// num_exec, which is the meaning of every instruction. Only certified programs
+// run, so that nothing is checked here again.
+#include "runtime/runtime_int.h"
+
+enum {
+    LINE_BYTES = 64,
+    PAGE_BYTES = 4096,
+    PE_WEIGHTS = 128 * 128,
+    PE_MOVING = 128 * 512,
+};
+
+typedef struct {
+    uint8_t *at;
+    int64_t pitch; // bytes from partition to partition
+} chip_memory;
+
+typedef struct {
+    const rt_program *p;
+    chip_memory chip[2]; // SBUF, PSUM
+    uint8_t **hbm;
+    num_pe pe;
+    num_word *scratch;
+    num_op *op[ISA_ENG_COUNT]; // of each instruction; NONE: no data
+} interp;
+
+// ---- memory
+// ---------------------------------------------------------------------
+
+// Partitions lie apart by an odd number of cache lines past a page, so that the
+// same byte of many partitions does not fall into the same cache sets.
+static chip_memory
+chip_new(arena *a, uint64_t bytes, uint32_t partitions)
+{
+    uint64_t pitch = align_up(bytes, LINE_BYTES);
+    if (pitch % PAGE_BYTES == 0)
+        pitch += LINE_BYTES;
+    uint8_t *at = arena_array(a, partitions, pitch);
+    return (chip_memory){at, (int64_t)pitch};
+}
+
+static uint8_t *
+tensor_memory(arena *a, const rt_tensor *t, uint8_t *bound)
+{
+    if (t->kind == OBJ_TENSOR_CONST)
+        // never written: the certificate says so
+        return (uint8_t *)(uintptr_t)t->data;
+    return bound ? bound : arena_alloc(a, t->bytes);
+}
+
+// ---- records
+// --------------------------------------------------------------------
+
+static void
+set_view(const interp *m, const rt_ref *r, num_view *v)
+{
+    v->parts = r->parts;
+    v->dtype = r->dtype;
+    v->ndim = r->ndim;
+    if (r->hbm) {
+        v->base = m->hbm[r->tensor] + r->offset;
+        v->part_step = r->part_step;
+    } else {
+        const chip_memory *c = &m->chip[r->mem];
+        v->base = c->at + r->part * c->pitch + r->offset;
+        v->part_step = c->pitch;
+    }
+    for (uint32_t i = 0; i < r->ndim; i++) {
+        v->dim[i].step = r->dim[i].step;
+        v->dim[i].count = r->dim[i].count;
+    }
+}
+
+static void
+set_scalar(const interp *m, const rt_record *r, uint32_t k, num_scalar *out)
+{
+    const isa_scalar *s = k ? &r->insn->s1 : &r->insn->s0;
+    out->is_vec = r->has_vec[k];
+    out->imm = s->imm;
+    if (out->is_vec)
+        set_view(m, &r->vec[k], &out->vec);
+}
+
+static bool
+execute(interp *m, const rt_record *r)
+{
+    num_op op = m->op[r->engine][r->index];
+    if (r->empty || op == NUM_OP_NONE)
+        return true;
+    const isa_insn *in = r->insn;
+    num_insn x = {.op = op,
+                  .as = in->as,
+                  .func = in->func,
+                  .op0 = in->op0,
+                  .op1 = in->op1,
+                  .rev0 = in->rev0,
+                  .rev1 = in->rev1,
+                  .reduce = in->reduce,
+                  .reduce_dims = in->reduce_dims,
+                  .iota_base = r->iota_base,
+                  .iota_part = in->iota_part,
+                  .accumulate = r->accumulate};
+    for (uint32_t i = 0; i < NUM_DIMS; i++)
+        x.iota_step[i] = in->iota_step[i];
+    num_view *view[] = {&x.dst, &x.a, &x.b};
+    for (uint32_t k = 0; k < 3; k++)
+        if (r->has[k])
+            set_view(m, &r->ref[k], view[k]);
+    set_scalar(m, r, 0, &x.s0);
+    set_scalar(m, r, 1, &x.s1);
+    num_exec(&x, &m->pe, m->scratch);
+    return true;
+}
+
+static bool
+on_start(void *ctx, const rt_record *r)
+{
+    return r->insn->op == ISA_DMA || execute(ctx, r);
+}
+
+static bool
+on_transfer(void *ctx, uint32_t queue, const rt_record *r)
+{
+    (void)queue;
+    return execute(ctx, r);
+}
+
+// ---- entry
+// ----------------------------------------------------------------------
+
+static void
+interp_init(interp *m, arena *a, const rt_program *p, uint8_t *const *bind)
+{
+    const isa_target *t = p->target;
+    m->p = p;
+    m->chip[ISA_SBUF] = chip_new(a, t->sbuf_bytes, t->partitions);
+    m->chip[ISA_PSUM] = chip_new(a, t->psum_bytes, t->partitions);
+    m->hbm = ARENA_ARRAY(a, p->ntensors, uint8_t *);
+    for (uint32_t i = 0; i < p->ntensors; i++)
+        m->hbm[i] = tensor_memory(a, &p->tensor[i], bind ? bind[i] : NULL);
+    m->pe.w = ARENA_ARRAY(a, PE_WEIGHTS, float);
+    m->pe.x = ARENA_ARRAY(a, PE_MOVING, float);
+    m->pe.out = ARENA_ARRAY(a, PE_MOVING, float);
+    m->scratch = ARENA_ARRAY(a, NUM_SCRATCH_WORDS, num_word);
+    for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++) {
+        m->op[e] = ARENA_ARRAY(a, p->code[e].n, num_op);
+        for (uint32_t i = 0; i < p->code[e].n; i++)
+            m->op[e][i] = rt_op_shape(p->code[e].insn[i].op).op;
+    }
+}
+
+typedef struct {
+    const rt_program *p;
+    const rt_order *order;
+    uint8_t *const *bind;
+    const rt_consumer *watch;
+    diags *d;
+} interp_args;
+
+static rt_outcome
+interpret_in_arena(arena *a, void *ctx)
+{
+    const interp_args *args = ctx;
+    interp *m = ARENA_NEW(a, interp);
+    interp_init(m, a, args->p, args->bind);
+    rt_consumer consumers[2] = {{0}};
+    uint32_t n = 0;
+    if (args->watch)
+        consumers[n++] = *args->watch;
+    consumers[n++] =
+        (rt_consumer){.ctx = m, .start = on_start, .transfer = on_transfer};
+    return machine_run(a, args->p, args->order, consumers, n, args->d);
+}
+
+rt_outcome
+rt_interpret_watched(const rt_program *p, const rt_order *order,
+                     uint8_t *const *bind, const rt_consumer *watch, diags *d)
+{
+    rt_outcome out = rt_certify_limited(p, order ? order->max_insns : 0, d);
+    if (out != RT_DONE)
+        return out;
+    interp_args args = {p, order, bind, watch, d};
+    // Outside of what running out of memory jumps over.
+    num_env env = num_env_enter();
+    out = rt_in_arena(interpret_in_arena, &args, "run", d);
+    num_env_leave(env);
+    return out;
+}
+
+rt_outcome
+rt_interpret(const rt_program *p, const rt_order *order, uint8_t *const *bind,
+             diags *d)
+{
+    return rt_interpret_watched(p, order, bind, NULL, d);
+}

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one sequencer: executes loops and registers of an engine's stream and
+// yields its data instructions with every operand resolved. Each instruction
+// has a record that is filled in once; what registers decide is patched in when
+// it runs (a list of patches, usually short), so that a record costs tens of
+// nanoseconds.
+#include "runtime/runtime_int.h"
+
+// What a register decides in an instruction, one bit each.
+enum {
+    FIX_OFFSET = 1 << 0, // << operand 0..2: dst, a, b
+    FIX_COUNT = 1 << 3,  // << operand
+    FIX_VEC = 1 << 6,    // << scalar operand 0..1
+    FIX_PARTS = 1 << 8,
+    FIX_DST_PARTS = 1 << 9,
+    FIX_FIRST = 1 << 10,
+    FIX_IOTA = 1 << 11,
+    FIX_SIZES =
+        FIX_COUNT | FIX_COUNT << 1 | FIX_COUNT << 2 | FIX_PARTS | FIX_DST_PARTS,
+};
+
+typedef struct seq_slot {
+    rt_record rec;
+    uint32_t fix;
+    bool uneven; // operands whose counts can never agree
+} seq_slot;
+
+// ---- records: what does not change
+// ---------------------------------------------
+
+static const isa_ap *
+operand(const isa_insn *in, uint32_t k)
+{
+    return k == 0 ? &in->dst : k == 1 ? &in->a : &in->b;
+}
+
+static const isa_scalar *
+scalar_operand(const isa_insn *in, uint32_t k)
+{
+    return k == 0 ? &in->s0 : &in->s1;
+}
+
+static void
+resolve_ap(const isa_ap *ap, uint32_t parts, rt_ref *out)
+{
+    int64_t bytes = num_dtype_bytes(ap->dtype);
+    *out = (rt_ref){.hbm = ap->mem == ISA_HBM,
+                    .mem = (uint8_t)ap->mem,
+                    .parts = parts,
+                    .dtype = ap->dtype,
+                    .offset = ap->offset,
+                    .ndim = ap->ndim};
+    if (out->hbm) {
+        out->tensor = ap->part;
+        out->part_step = ap->pstep * bytes;
+    } else {
+        out->part = ap->part;
+    }
+    for (uint32_t i = 0; i < ap->ndim; i++) {
+        out->dim[i].step = ap->dim[i].step * bytes;
+        out->dim[i].count = ap->dim[i].count;
+    }
+}
+
+static uint32_t
+fixes_of(const isa_insn *in, const rt_record *r)
+{
+    uint32_t fix = 0;
+    for (uint32_t k = 0; k < 3; k++) {
+        if (!r->has[k])
+            continue;
+        fix |= operand(in, k)->reg ? (uint32_t)FIX_OFFSET << k : 0;
+        fix |= operand(in, k)->creg ? (uint32_t)FIX_COUNT << k : 0;
+    }
+    for (uint32_t k = 0; k < 2; k++)
+        if (r->has_vec[k] && scalar_operand(in, k)->reg)
+            fix |= (uint32_t)FIX_VEC << k;
+    fix |= in->parts_reg ? FIX_PARTS : 0;
+    fix |= in->dst_parts_reg ? FIX_DST_PARTS : 0;
+    fix |= in->op == ISA_MATMUL && in->first_mask ? FIX_FIRST : 0;
+    fix |= in->op == ISA_IOTA && in->iota_reg ? FIX_IOTA : 0;
+    return fix;
+}
+
+static uint64_t
+ref_elems(const rt_ref *r, uint32_t dims)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < dims; i++)
+        n *= r->dim[i].count;
+    return n;
+}
+
+static bool
+touches_nothing(const rt_record *r)
+{
+    bool any = false;
+    for (uint32_t k = 0; k < 3; k++) {
+        if (!r->has[k])
+            continue;
+        any = true;
+        if (!r->ref[k].parts || !ref_elems(&r->ref[k], r->ref[k].ndim))
+            return true;
+    }
+    return !any;
+}
+
+// Elements a partition that dst must have, seen from source k.
+static uint64_t
+source_elems(const rt_record *r, uint32_t k)
+{
+    uint32_t dims = r->ref[k].ndim;
+    if (r->insn->op == ISA_REDUCE)
+        dims -= r->insn->reduce_dims;
+    return ref_elems(&r->ref[k], dims);
+}
+
+static bool
+sizes_agree(const rt_record *r, uint32_t *k)
+{
+    for (*k = 1; *k < 3; ++*k)
+        if (r->has[0] && r->has[*k] &&
+            source_elems(r, *k) != ref_elems(&r->ref[0], r->ref[0].ndim))
+            return false;
+    return true;
+}
+
+static bool
+has_own_dst_parts(isa_opcode op)
+{
+    return op == ISA_MATMUL || op == ISA_PREDUCE;
+}
+
+static void
+fill_slot(const sequencer *s, uint32_t i, seq_slot *slot)
+{
+    const isa_insn *in = &s->p->code[s->engine].insn[i];
+    rt_shape_of_op shape = rt_op_shape(in->op);
+    rt_record *r = &slot->rec;
+    r->insn = in;
+    r->engine = s->engine;
+    r->index = i;
+    r->parts = in->parts;
+    r->dst_parts = has_own_dst_parts(in->op) ? in->dst_parts : in->parts;
+    r->accumulate = in->accumulate;
+    r->iota_base = in->iota_base;
+    r->has[0] = shape.dst;
+    r->has[1] = shape.srcs > 0;
+    r->has[2] = shape.srcs > 1;
+    for (uint32_t k = 0; k < 3; k++)
+        if (r->has[k])
+            resolve_ap(operand(in, k), k ? r->parts : r->dst_parts, &r->ref[k]);
+    for (uint32_t k = 0; k < 2; k++) {
+        const isa_scalar *v = scalar_operand(in, k);
+        r->has_vec[k] = k < shape.vecs && v->is_vec;
+        if (r->has_vec[k])
+            r->vec[k] = (rt_ref){.mem = (uint8_t)v->mem,
+                                 .part = v->part,
+                                 .parts = r->parts,
+                                 .dtype = v->dtype,
+                                 .offset = v->offset};
+    }
+    slot->fix = fixes_of(in, r);
+    r->empty = touches_nothing(r);
+    uint32_t k;
+    slot->uneven = !r->empty && !(slot->fix & FIX_SIZES) && !sizes_agree(r, &k);
+}
+
+void
+seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
+{
+    *s = (sequencer){.p = p, .engine = e, .d = d};
+    s->slot = ARENA_ARRAY(a, p->code[e].n, seq_slot);
+    for (uint32_t i = 0; i < p->code[e].n; i++)
+        if (rt_op_shape(p->code[e].insn[i].op).op ||
+            p->code[e].insn[i].op == ISA_MARK)
+            fill_slot(s, i, &s->slot[i]);
+}
+
+// ---- records: what registers decide
+// -----------------------------------------------
+
+static loc
+here(const sequencer *s)
+{
+    return rt_loc(s->p, s->engine, s->pc);
+}
+
+static bool
+read_count(const sequencer *s, uint32_t reg, uint32_t max, uint32_t *out)
+{
+    int64_t n = s->reg[reg];
+    if (n < 0 || n > max) {
+        diag(s->d, here(s), D_RT_COUNT_REG,
+             rt_insn_text(s->p, s->engine, s->pc, s->d), reg, (long long)n,
+             max);
+        return false;
+    }
+    *out = (uint32_t)n;
+    return true;
+}
+
+static int64_t
+plus(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static bool
+fix_parts(const sequencer *s, seq_slot *slot)
+{
+    rt_record *r = &slot->rec;
+    const isa_insn *in = r->insn;
+    bool own = has_own_dst_parts(in->op);
+    if (slot->fix & FIX_PARTS &&
+        !read_count(s, in->parts_reg, in->parts, &r->parts))
+        return false;
+    if (!own)
+        r->dst_parts = r->parts;
+    else if (slot->fix & FIX_DST_PARTS &&
+             !read_count(s, in->dst_parts_reg, in->dst_parts, &r->dst_parts))
+        return false;
+    for (uint32_t k = 0; k < 3; k++)
+        r->ref[k].parts = k ? r->parts : r->dst_parts;
+    for (uint32_t k = 0; k < 2; k++)
+        r->vec[k].parts = r->parts;
+    return true;
+}
+
+static bool
+fix_sizes(const sequencer *s, seq_slot *slot)
+{
+    rt_record *r = &slot->rec;
+    if (slot->fix & (FIX_PARTS | FIX_DST_PARTS) && !fix_parts(s, slot))
+        return false;
+    for (uint32_t k = 0; k < 3; k++) {
+        const isa_ap *ap = operand(r->insn, k);
+        if (slot->fix & (uint32_t)FIX_COUNT << k &&
+            !read_count(s, ap->creg, ap->dim[0].count, &r->ref[k].dim[0].count))
+            return false;
+    }
+    r->empty = touches_nothing(r);
+    return true;
+}
+
+static bool
+any_counter_moved(const sequencer *s, uint32_t mask)
+{
+    for (uint32_t l = 0; l < ISA_LOOP_DEPTH; l++)
+        if (mask >> l & 1 && s->reg[ISA_REG_LOOP0 + l])
+            return true;
+    return false;
+}
+
+static void
+fix_offsets(const sequencer *s, seq_slot *slot)
+{
+    rt_record *r = &slot->rec;
+    const isa_insn *in = r->insn;
+    for (uint32_t k = 0; k < 3; k++)
+        if (slot->fix & (uint32_t)FIX_OFFSET << k)
+            r->ref[k].offset =
+                plus(operand(in, k)->offset, s->reg[operand(in, k)->reg]);
+    for (uint32_t k = 0; k < 2; k++)
+        if (slot->fix & (uint32_t)FIX_VEC << k)
+            r->vec[k].offset = plus(scalar_operand(in, k)->offset,
+                                    s->reg[scalar_operand(in, k)->reg]);
+    if (slot->fix & FIX_FIRST)
+        r->accumulate = in->accumulate || any_counter_moved(s, in->first_mask);
+    if (slot->fix & FIX_IOTA)
+        r->iota_base = plus(in->iota_base, s->reg[in->iota_reg]);
+}
+
+static bool
+agree_or_fault(const sequencer *s, const rt_record *r)
+{
+    uint32_t k;
+    if (r->empty || sizes_agree(r, &k))
+        return true;
+    diag(s->d, here(s), D_RT_SHAPE, rt_insn_text(s->p, s->engine, s->pc, s->d),
+         "dst", (unsigned long long)ref_elems(&r->ref[0], r->ref[0].ndim),
+         k == 1 ? "a" : "b", (unsigned long long)source_elems(r, k));
+    return false;
+}
+
+static bool
+run_data(sequencer *s)
+{
+    seq_slot *slot = &s->slot[s->pc];
+    slot->rec.seq = ++s->seq;
+    if (!slot->fix && !slot->uneven)
+        return true;
+    if (slot->fix & FIX_SIZES && !fix_sizes(s, slot))
+        return false;
+    fix_offsets(s, slot);
+    return !(slot->fix & FIX_SIZES || slot->uneven) ||
+           agree_or_fault(s, &slot->rec);
+}
+
+// ---- control
+// --------------------------------------------------------------------------
+
+static bool
+divide(const sequencer *s, const isa_uop *u, int64_t b, int64_t *out)
+{
+    if (b <= 0) {
+        diag(s->d, here(s), D_RT_DIVISOR, (long long)b);
+        return false;
+    }
+    int64_t a = s->reg[u->ra], q = floor_div(a, b);
+    // modulo 2^64 throughout: q * b may not overflow, but its sign may differ
+    *out = u->kind == ISA_UOP_DIV
+               ? q
+               : (int64_t)((uint64_t)a - (uint64_t)q * (uint64_t)b);
+    return true;
+}
+
+static bool
+run_uop(sequencer *s, const isa_uop *u)
+{
+    int64_t a = s->reg[u->ra], b = u->rb ? s->reg[u->rb] : u->imm, v = 0;
+    uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
+    switch (u->kind) {
+    case ISA_UOP_NONE:
+    case ISA_UOP_COUNT: return true;
+    case ISA_UOP_MOV: v = b; break;
+    case ISA_UOP_ADD: v = (int64_t)(ua + ub); break;
+    case ISA_UOP_SUB: v = (int64_t)(ua - ub); break;
+    case ISA_UOP_MUL: v = (int64_t)(ua * ub); break;
+    case ISA_UOP_MADD:
+        v = (int64_t)(ua + (uint64_t)s->reg[u->rb] * (uint64_t)u->imm);
+        break;
+    case ISA_UOP_MIN: v = a < b ? a : b; break;
+    case ISA_UOP_MAX: v = a > b ? a : b; break;
+    case ISA_UOP_DIV:
+    case ISA_UOP_MOD:
+        if (!divide(s, u, b, &v))
+            return false;
+        break;
+    case ISA_UOP_WRAP: v = a >= b ? (int64_t)(ua - ub) : a; break;
+    }
+    s->reg[u->rd] = v;
+    return true;
+}
+
+static bool
+run_uops(sequencer *s, const isa_insn *in)
+{
+    for (uint32_t i = 0; i < ISA_UOPS; i++)
+        if (in->uop[i].kind && !run_uop(s, &in->uop[i]))
+            return false;
+    s->pc++;
+    return true;
+}
+
+static void
+run_loop(sequencer *s, const isa_insn *in)
+{
+    uint64_t count = in->count;
+    if (in->count_reg)
+        count = s->reg[in->count_reg] > 0 ? (uint64_t)s->reg[in->count_reg] : 0;
+    // A body of nothing has no effect, however often.
+    if (!count || !in->body) {
+        s->pc += in->body + 2;
+        return;
+    }
+    s->pc++;
+    s->loop[s->depth].body = s->pc;
+    s->loop[s->depth].count = count;
+    s->reg[ISA_REG_LOOP0 + s->depth++] = 0;
+}
+
+static void
+run_endloop(sequencer *s)
+{
+    int64_t *counter = &s->reg[ISA_REG_LOOP0 + s->depth - 1];
+    uint64_t next = (uint64_t)*counter + 1;
+    if (next < s->loop[s->depth - 1].count) {
+        *counter = (int64_t)next;
+        s->pc = s->loop[s->depth - 1].body;
+        return;
+    }
+    *counter = 0;
+    s->depth--;
+    s->pc++;
+}
+
+seq_status
+seq_next(sequencer *s, uint64_t *budget, rt_record **out)
+{
+    const rt_code *code = &s->p->code[s->engine];
+    while (s->pc < code->n) {
+        const isa_insn *in = &code->insn[s->pc];
+        if (in->op == ISA_END)
+            return SEQ_END;
+        if (!*budget)
+            return SEQ_LIMIT;
+        --*budget;
+        if (in->op == ISA_REG) {
+            if (!run_uops(s, in))
+                return SEQ_FAULT;
+        } else if (in->op == ISA_LOOP) {
+            run_loop(s, in);
+        } else if (in->op == ISA_ENDLOOP) {
+            run_endloop(s);
+        } else {
+            *out = &s->slot[s->pc].rec;
+            if (!run_data(s))
+                return SEQ_FAULT;
+            s->pc++;
+            return SEQ_RECORD;
+        }
+    }
+    return SEQ_END;
+}
