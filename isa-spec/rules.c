@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that legality rules are written with (fields.isa declares
+// them). Patterns hold values that fit their fields, so nothing overflows:
+// steps have 40 bits, counts 16, offsets 48.
+#include "isa-spec/isa_int.h"
+
+// Elements a partition, by the immediate counts.
+int64_t
+isa_rule_elems(const isa_ap *p)
+{
+    return isa_rule_outer(p, 0);
+}
+
+// The same without the 'inner' innermost dimensions. Saturates, so that five
+// counts of 16 bits cannot overflow.
+int64_t
+isa_rule_outer(const isa_ap *p, int64_t inner)
+{
+    int64_t n = 1;
+    for (int64_t i = 0; i + inner < (int64_t)p->ndim && i < NUM_DIMS; i++) {
+        if (p->dim[i].count == 0)
+            return 0;
+        if (!mul_i64(n, p->dim[i].count, &n))
+            n = INT64_MAX;
+    }
+    return n;
+}
+
+// Bytes reached relative to the offset: from *lo to *hi, excluded. Empty for a
+// count of 0.
+static bool
+reach(const isa_ap *p, int64_t *lo, int64_t *hi)
+{
+    int64_t size = isa_rule_bytes((int64_t)p->dtype);
+    *lo = 0;
+    *hi = size;
+    for (uint32_t i = 0; i < p->ndim && i < NUM_DIMS; i++) {
+        if (p->dim[i].count == 0) {
+            *hi = 0;
+            *lo = 0;
+            return false;
+        }
+        int64_t far = p->dim[i].step * ((int64_t)p->dim[i].count - 1) * size;
+        *lo += far < 0 ? far : 0;
+        *hi += far > 0 ? far : 0;
+    }
+    return true;
+}
+
+// Whether the pattern stays in a partition; with a register, whether it could.
+int64_t
+isa_rule_fits(const isa_ap *p, int64_t sbuf, int64_t psum)
+{
+    int64_t lo, hi, size = p->mem == ISA_PSUM ? psum : sbuf;
+    if (!reach(p, &lo, &hi))
+        return 1;
+    if (p->reg)
+        return hi - lo <= size;
+    return p->offset + lo >= 0 && p->offset + hi <= size;
+}
+
+int64_t
+isa_rule_in_bank(const isa_ap *p, int64_t psum, int64_t banks)
+{
+    int64_t lo, hi, bank = banks > 0 ? psum / banks : psum;
+    if (!reach(p, &lo, &hi))
+        return 1;
+    if (bank <= 0 || hi - lo > bank)
+        return 0;
+    if (p->reg)
+        return 1;
+    int64_t first = p->offset + lo, last = p->offset + hi - 1;
+    return first >= 0 && first / bank == last / bank;
+}
+
+// More than half of the partitions start at 0, more than a quarter at a half,
+// others at a quarter.
+int64_t
+isa_rule_start_ok(int64_t part, int64_t n, int64_t partitions)
+{
+    int64_t quarter = partitions / 4;
+    if (quarter < 1 || n <= 0)
+        return 1;
+    if (n > 2 * quarter)
+        return part == 0;
+    if (n > quarter)
+        return part % (2 * quarter) == 0;
+    return part % quarter == 0;
+}
+
+int64_t
+isa_rule_takes1(int64_t func, int64_t as)
+{
+    return num_unary_takes((num_unary)func, (num_as)as);
+}
+
+int64_t
+isa_rule_takes2(int64_t func, int64_t as)
+{
+    return num_binary_takes((num_binary)func, (num_as)as);
+}
+
+int64_t
+isa_rule_compare(int64_t func)
+{
+    return num_is_compare((num_binary)func);
+}
+
+// any and all are for bools, the others for numbers.
+int64_t
+isa_rule_reduces(int64_t reduce, int64_t as)
+{
+    bool logical = reduce == NUM_R_ANY || reduce == NUM_R_ALL;
+    return logical == (as == NUM_AS_BOOL);
+}
+
+int64_t
+isa_rule_bytes(int64_t dtype)
+{
+    return num_dtype_bytes((num_dtype)dtype);
+}
+
+int64_t
+isa_rule_bit(int64_t mask, int64_t n)
+{
+    return n >= 0 && n < 63 && (mask >> n & 1) != 0;
+}
