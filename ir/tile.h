@@ -57,15 +57,15 @@ typedef struct {
     uint32_t parts; // partitions used, from 0
     int64_t elems;  // elements a partition and slot
     uint32_t slots;
-    uint32_t home;  // loop id; 0: the kernel body
-    int64_t addr;   // byte in the partition of slot 0, -1 before place
+    uint32_t home;      // loop id; 0: the kernel body
+    int64_t addr;       // byte in the partition of slot 0, -1 before place
     int64_t slot_bytes; // distance of slots, from place
     loc at;
 } tile_buf;
 
 // An operand. On chip: partition 'part' + p, element off + sum of step_d * i_d
-// of the buffer's slot. In HBM: element off + pstep * p + sum of step_d * i_d of
-// the tensor. Dimensions go outermost first; ndim 0 is one element. If
+// of the buffer's slot. In HBM: element off + pstep * p + sum of step_d * i_d
+// of the tensor. Dimensions go outermost first; ndim 0 is one element. If
 // 'ragged' is set, the outermost count is dim[0].count or less: outer.
 typedef struct {
     bool hbm;
@@ -135,7 +135,7 @@ typedef struct {
 } tile_loop;
 
 typedef struct {
-    tile_engine producer; // or
+    tile_engine producer;    // or
     uint32_t producer_queue; // nonzero: that queue produces
     tile_engine consumer;
     uint32_t initial; // credits
@@ -152,7 +152,8 @@ typedef struct {
     VEC(tile_sem) sems; // from sync
 } tile_fn;
 
-// ---- tile_build.c -------------------------------------------------------------
+// ---- tile_build.c
+// -------------------------------------------------------------
 
 tile_fn *tile_fn_new(arena *a, const char *name, const char *target);
 uint32_t tile_add_buf(tile_fn *fn, uint32_t home, const char *hint,
@@ -161,8 +162,7 @@ uint32_t tile_add_buf(tile_fn *fn, uint32_t home, const char *hint,
 // Appends a loop to the body of 'parent' and gives its id.
 uint32_t tile_add_loop(tile_fn *fn, uint32_t parent, tile_count trip);
 // Appends an operation to a body; the address is good until the next one.
-tile_op *tile_add_op(tile_fn *fn, uint32_t body, num_op op,
-                     tile_engine engine);
+tile_op *tile_add_op(tile_fn *fn, uint32_t body, num_op op, tile_engine engine);
 tile_aff tile_aff_const(int64_t c);
 tile_aff tile_aff_add(tile_aff a, tile_aff b);
 tile_aff tile_aff_scale(tile_aff a, int64_t k);
@@ -176,13 +176,22 @@ void tile_aff_range(const tile_fn *fn, const tile_aff *a, int64_t *lo,
 int64_t tile_aff_at(const tile_aff *a, const int64_t *counter);
 int64_t tile_count_at(const tile_count *c, const int64_t *counter);
 
-// ---- tile_print.c, tile_parse.c, tile_verify.c ----------------------------------
+// ---- tile_print.c, tile_parse.c, tile_verify.c
+// ----------------------------------
 
 void tile_print(const tile_fn *fn, strbuf *out);
 tile_fn *tile_parse(arena *a, diags *d, uint32_t source);
+// Every rule of docs/tile-ir.md; false with a diagnostic when one is broken.
+// Everything else that takes a tile_fn relies on it.
 NODISCARD bool tile_verify(const tile_fn *fn, diags *d);
+// After place, of a function that tile_verify accepts: every buffer has an
+// address inside its memory (bytes a partition), and no two that are live at
+// once overlap.
+NODISCARD bool tile_verify_placed(const tile_fn *fn, uint64_t sbuf_bytes,
+                                  uint64_t psum_bytes, diags *d);
 
-// ---- tile_eval.c ------------------------------------------------------------------
+// ---- tile_eval.c
+// ------------------------------------------------------------------
 
 // buf[t]: the elements of tensor t. Values as the machine computes them. A read
 // of an element that no operation has written is a diagnostic (false).

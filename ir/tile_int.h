@@ -124,4 +124,47 @@ NODISCARD bool tile_parse_count(tile_parser *p, tile_count *out);
 NODISCARD bool tile_parse_engine(tile_parser *p, tile_engine *out);
 NODISCARD bool tile_parse_op(tile_parser *p);
 
+// ---- tile_verify_ref.c: rules of operands
+// --------------------------------------------
+
+enum {
+    TILE_PARTS = 128,   // partitions of the widest machine
+    TILE_COUNT = 65535, // 16 bits
+    TILE_MOVING = 512,  // columns a matmul takes
+};
+
+// Numbers of a text beyond this are rejected, so that sums of products of
+// what is left fit (steps of 2^40 times counts of 2^16).
+#define TILE_NUMBER_MAX ((int64_t)1 << 40)
+
+typedef struct {
+    const tile_fn *fn;
+    diags *d;
+    uint32_t body;     // of the operation
+    const tile_op *op; // current
+    bool dead;         // inside a loop that never runs
+    bool ok;
+} tile_verifier;
+
+const char *tile_op_text(const tile_op *op);
+void tile_fail_op(tile_verifier *v, const char *what);
+// The counter exists in 'body'.
+bool tile_loop_around(const tile_fn *fn, uint32_t loop, uint32_t body);
+bool tile_home_around(const tile_fn *fn, uint32_t home, uint32_t body);
+bool tile_aff_is_valid(const tile_fn *fn, const tile_aff *a, uint32_t body);
+bool tile_count_is_valid(const tile_fn *fn, const tile_count *c, uint32_t body,
+                         int64_t max, bool may_divide);
+// The greatest value of a count.
+int64_t tile_count_max(const tile_count *c);
+// One operand: that it exists, stays inside its store, is where it may be.
+bool tile_verify_ref(tile_verifier *v, const char *name, const tile_ref *r,
+                     const tile_count *parts);
+// Elements a partition in the outermost 'ndim' dimensions.
+bool tile_ref_size(const tile_ref *r, uint32_t ndim, tile_count *out);
+bool tile_count_same(const tile_count *a, const tile_count *b);
+// dst equals the source or shares no element with it, in every iteration.
+bool tile_ref_apart(const tile_fn *fn, const tile_ref *dst,
+                    const tile_count *dst_parts, const tile_ref *src,
+                    const tile_count *src_parts);
+
 #endif

@@ -264,6 +264,14 @@ resolve(tile_run *r, const tile_ref *ref, int64_t parts, tile_view *v,
 }
 
 static bool
+resolve_scalar(tile_run *r, const tile_scalar *s, int64_t parts, tile_view *v,
+               bool *empty)
+{
+    memset(v, 0, sizeof *v);
+    return !s->is_vec || resolve(r, &s->vec, parts, v, empty);
+}
+
+static bool
 accumulates(const tile_run *r, const tile_op *op)
 {
     if (op->nfirst == 0) {
@@ -336,8 +344,8 @@ resolve_op(tile_run *r, tile_step *s, bool *empty)
     return resolve(r, &op->dst, dst_parts, &s->dst, empty) &&
            resolve(r, &op->a, parts, &s->a, empty) &&
            resolve(r, &op->b, parts, &s->b, empty) &&
-           resolve(r, &op->s0.vec, parts, &s->v0, empty) &&
-           resolve(r, &op->s1.vec, parts, &s->v1, empty);
+           resolve_scalar(r, &op->s0, parts, &s->v0, empty) &&
+           resolve_scalar(r, &op->s1, parts, &s->v1, empty);
 }
 
 // ---- executing
