@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// The builders that the grammar's actions call. They also cap the nesting, so
+// that every later recursion over the tree is bounded.
+#include "frontend/frontend_int.h"
+
+#include <math.h>
+
+static str
+text_of(const parse_ctx *cx, loc at)
+{
+    return (str){cx->text.p + at.begin, at.end - at.begin};
+}
+
+// 'e' has 'under' as a part. The left operand of a chain 'a + b + c' does not
+// count as nested, but it adds to the height.
+static void
+nest(parse_ctx *cx, ast_expr *e, const ast_expr *under, uint32_t levels)
+{
+    if (!under)
+        return;
+    if (under->depth + levels > e->depth)
+        e->depth = under->depth + levels;
+    if (under->height + 1 > e->height)
+        e->height = under->height + 1;
+    if (e->depth > AST_MAX_DEPTH)
+        parse_too_deep(cx, e->at);
+    else if (e->height > AST_MAX_HEIGHT)
+        parse_too_long(cx, e->at);
+}
+
+ast_expr *
+ast_new(parse_ctx *cx, ast_kind kind, loc at)
+{
+    ast_expr *e = ARENA_NEW(cx->a, ast_expr);
+    e->kind = kind;
+    e->at = at;
+    e->depth = e->height = 1;
+    return e;
+}
+
+// ---- numbers ----------------------------------------------------------------
+
+static bool
+is_number(str s)
+{
+    size_t i = s.n > 1 && (s.p[1] == 'x' || s.p[1] == 'X') ? s.n : 0;
+    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+        i++;
+    return i == s.n;
+}
+
+ast_expr *
+ast_int(parse_ctx *cx, loc at)
+{
+    str text = text_of(cx, at);
+    uint64_t v = 0;
+    ast_expr *e = ast_new(cx, E_INT, at);
+    if (!str_to_u64(text, &v) || v > INT64_MAX) {
+        if (is_number(text)) // else the lexer said so
+            diag(cx->d, at, D_LITERAL_RANGE, STR_ARG(text), "64 bits");
+        e->kind = E_POISON;
+    }
+    e->value = (int64_t)v;
+    return e;
+}
+
+ast_expr *
+ast_float(parse_ctx *cx, loc at)
+{
+    str text = text_of(cx, at);
+    if (text.p[text.n - 1] == '.')
+        text.n--;
+    double v = 0;
+    ast_expr *e = ast_new(cx, E_FLOAT, at);
+    float f = str_to_f64(text, &v) ? num_round_f32(v) : INFINITY;
+    if (isinf(f)) {
+        diag(cx->d, at, D_LITERAL_RANGE, STR_ARG(text), "f32");
+        e->kind = E_POISON;
+    }
+    e->word = num_word_f32(f);
+    return e;
+}
+
+// ---- expressions ------------------------------------------------------------
+
+ast_expr *
+ast_ident(parse_ctx *cx, ast_name name)
+{
+    ast_expr *e = ast_new(cx, E_NAME, name.at);
+    e->name = name;
+    return e;
+}
+
+ast_expr *
+ast_paren(parse_ctx *cx, loc at, ast_expr *e)
+{
+    e->at = at;
+    if (++e->depth > AST_MAX_DEPTH)
+        parse_too_deep(cx, at);
+    return e;
+}
+
+static ast_expr *
+ast_operands(parse_ctx *cx, ast_kind kind, loc at, ast_expr *x, ast_expr *y)
+{
+    ast_expr *e = ast_new(cx, kind, at);
+    vec_push(cx->a, &e->args, x);
+    if (y)
+        vec_push(cx->a, &e->args, y);
+    return e;
+}
+
+ast_expr *
+ast_unary(parse_ctx *cx, loc at, num_unary f, bool logical, ast_expr *x)
+{
+    ast_expr *e = ast_operands(cx, E_UNARY, at, x, NULL);
+    e->func1 = f;
+    e->is_logical = logical;
+    nest(cx, e, x, 1);
+    return e;
+}
+
+ast_expr *
+ast_binary(parse_ctx *cx, num_binary f, ast_expr *x, ast_expr *y)
+{
+    ast_expr *e = ast_operands(cx, E_BINARY, loc_join(x->at, y->at), x, y);
+    e->func2 = f;
+    nest(cx, e, x, 0);
+    nest(cx, e, y, 1);
+    return e;
+}
+
+ast_expr *
+ast_logical(parse_ctx *cx, num_binary f, ast_expr *x, ast_expr *y)
+{
+    ast_expr *e = ast_binary(cx, f, x, y);
+    e->is_logical = true;
+    return e;
+}
+
+ast_expr *
+ast_matmul(parse_ctx *cx, ast_expr *x, ast_expr *y)
+{
+    loc at = loc_join(x->at, y->at);
+    ast_expr *e = ast_operands(cx, E_MATMUL, at, x, y);
+    nest(cx, e, x, 1);
+    nest(cx, e, y, 1);
+    return e;
+}
+
+ast_expr *
+ast_subscript(parse_ctx *cx, loc at, ast_expr *base, ast_exprs *subs)
+{
+    ast_expr *e = ast_operands(cx, E_SUBSCRIPT, at, base, NULL);
+    nest(cx, e, base, 1);
+    for (uint32_t i = 0; i < subs->n; i++) {
+        vec_push(cx->a, &e->args, subs->at[i]);
+        nest(cx, e, subs->at[i], 1);
+    }
+    return e;
+}
+
+ast_expr *
+ast_fill(parse_ctx *cx, loc at, ast_expr *read, ast_expr *fill)
+{
+    if (read->kind == E_POISON)
+        return read;
+    if (read->kind != E_SUBSCRIPT || read->fill) {
+        diag(cx->d, at, D_FILL_NO_READ);
+        return ast_new(cx, E_POISON, at);
+    }
+    read->at = at;
+    read->fill = fill;
+    nest(cx, read, fill, 1);
+    return read;
+}
+
+ast_expr *
+ast_call_of(parse_ctx *cx, loc at, ast_name name, ast_exprs *args)
+{
+    ast_expr *e = ast_new(cx, E_CALL, at);
+    e->name = name;
+    if (args)
+        e->args = *args;
+    for (uint32_t i = 0; i < e->args.n; i++)
+        nest(cx, e, e->args.at[i], 1);
+    return e;
+}
+
+ast_expr *
+ast_reduction(parse_ctx *cx, loc at, ast_name op, ast_indices *over,
+              ast_expr *filter)
+{
+    ast_expr *e = ast_new(cx, E_REDUCE, at);
+    e->name = op;
+    e->is_arg = op.s.n == 6; // argmax, argmin
+    size_t skip = e->is_arg ? 3 : 0;
+    e->reduce = num_reduce_parse(op.s.p + skip, op.s.n - skip);
+    e->binders = *over;
+    e->filter = filter;
+    nest(cx, e, filter, 1);
+    return e;
+}
+
+ast_expr *
+ast_reduction_body(parse_ctx *cx, ast_expr *red, ast_expr *body)
+{
+    red->at = loc_join(red->at, body->at);
+    vec_push(cx->a, &red->args, body);
+    nest(cx, red, body, 1);
+    return red;
+}
+
+// ---- lists ------------------------------------------------------------------
+
+ast_exprs *
+ast_exprs_add(parse_ctx *cx, ast_exprs *list, ast_expr *e)
+{
+    ast_exprs *to = list ? list : ARENA_NEW(cx->a, ast_exprs);
+    vec_push(cx->a, to, e);
+    return to;
+}
+
+ast_names *
+ast_names_add(parse_ctx *cx, ast_names *list, ast_name name)
+{
+    ast_names *to = list ? list : ARENA_NEW(cx->a, ast_names);
+    vec_push(cx->a, to, name);
+    return to;
+}
+
+ast_index *
+ast_index_of(parse_ctx *cx, ast_name name, ast_expr *lo, ast_expr *hi)
+{
+    ast_index *ix = ARENA_NEW(cx->a, ast_index);
+    *ix = (ast_index){name, lo, hi, 0, lo != NULL};
+    return ix;
+}
+
+ast_indices *
+ast_indices_add(parse_ctx *cx, ast_indices *list, ast_index *ix)
+{
+    ast_indices *to = list ? list : ARENA_NEW(cx->a, ast_indices);
+    vec_push(cx->a, to, ix);
+    return to;
+}
+
+ast_tensors *
+ast_tensors_add(parse_ctx *cx, ast_tensors *list, ast_tensor *t)
+{
+    ast_tensors *to = list ? list : ARENA_NEW(cx->a, ast_tensors);
+    vec_push(cx->a, to, t);
+    return to;
+}
+
+// ---- declarations -----------------------------------------------------------
+
+ast_tensor *
+ast_param(parse_ctx *cx, ast_name name, ast_name type, ast_exprs *shape)
+{
+    ast_tensor *t = ARENA_NEW(cx->a, ast_tensor);
+    t->name = name;
+    t->type_name = type;
+    if (shape)
+        t->shape = *shape;
+    t->rank = (int)t->shape.n;
+    return t;
+}
+
+ast_stmt *
+ast_define(parse_ctx *cx, loc at, ast_names *names, ast_exprs *subs,
+           ast_expr *value)
+{
+    ast_stmt *s = ARENA_NEW(cx->a, ast_stmt);
+    s->at = at;
+    s->names = *names;
+    s->has_subs = subs != NULL;
+    if (subs)
+        s->subs = *subs;
+    s->value = value;
+    return s;
+}
+
+void
+ast_begin_decl(parse_ctx *cx, loc at, bool is_kernel, ast_name name,
+               ast_names *dims)
+{
+    cx->decl = ARENA_NEW(cx->a, ast_decl);
+    cx->decl->at = at;
+    cx->decl->is_kernel = is_kernel;
+    cx->decl->name = name;
+    if (dims)
+        cx->decl->dims = *dims;
+}
+
+static void
+add_params(parse_ctx *cx, const ast_tensors *list, ast_role role)
+{
+    for (uint32_t i = 0; list && i < list->n; i++) {
+        list->at[i]->role = role;
+        vec_push(cx->a, &cx->decl->tensors, list->at[i]);
+    }
+}
+
+void
+ast_signature(parse_ctx *cx, ast_tensors *in, ast_tensors *out)
+{
+    add_params(cx, in, TENSOR_INPUT);
+    cx->decl->nin = cx->decl->tensors.n;
+    add_params(cx, out, TENSOR_RESULT);
+    cx->decl->nres = cx->decl->tensors.n - cx->decl->nin;
+}
+
+void
+ast_add_stmt(parse_ctx *cx, ast_indices *fors, ast_stmt *s)
+{
+    if (!s) { // what is not supported was reported
+        cx->decl->is_broken = true;
+        return;
+    }
+    if (fors)
+        s->fors = *fors;
+    vec_push(cx->a, &cx->decl->body, s);
+}
+
+static bool
+is_name_char(char c)
+{
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9');
+}
+
+// A statement that did not parse still defines the name it starts with, so
+// that its uses are not reported as well.
+void
+ast_broken_stmt(parse_ctx *cx, loc at)
+{
+    str s = text_of(cx, at);
+    size_t n = 0, after;
+    while (n < s.n && is_name_char(s.p[n]))
+        n++;
+    for (after = n; after < s.n && s.p[after] == ' ';)
+        after++;
+    if (!n || after == s.n || (s.p[after] != '[' && s.p[after] != '=')) {
+        cx->decl->is_broken = true;
+        return;
+    }
+    ast_name name = {{s.p, n}, {at.source, at.begin, at.begin + (uint32_t)n}};
+    ast_names *names = ast_names_add(cx, NULL, name);
+    ast_expr *value = ast_new(cx, E_POISON, at);
+    ast_add_stmt(cx, NULL, ast_define(cx, at, names, NULL, value));
+}
+
+void
+ast_broken_decl(parse_ctx *cx)
+{
+    cx->lost = true;
+}
+
+void
+ast_end_decl(parse_ctx *cx, loc at)
+{
+    cx->decl->at = at;
+    cx->decl->order = cx->m->decls.n;
+    vec_push(cx->a, &cx->m->decls, cx->decl);
+    if (cx->decl->is_kernel)
+        vec_push(cx->a, &cx->m->kernels, cx->decl);
+}
+
+void
+ast_not_yet(parse_ctx *cx, loc at, const char *what)
+{
+    diag(cx->d, at, D_NOT_YET, what);
+}

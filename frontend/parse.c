@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a source to a checked module: runs the lexer and the parser, then the
+// checker. Also what others may ask of a module.
+#include "frontend/frontend_int.h"
+
+#include <string.h>
+
+#include "tk_parse.h"
+
+#include "tk_lex.h"
+
+void
+parse_syntax_error(parse_ctx *cx, loc at, const char *text)
+{
+    if (cx->stopped)
+        return;
+    // Newlines count again, so that recovery finds the end of the line.
+    cx->brackets = 0;
+    if (!strcmp(text, "memory exhausted")) {
+        parse_too_deep(cx, at);
+        return;
+    }
+    const char *comma = strchr(text, ',');
+    diag(cx->d, at, D_SYNTAX, comma ? comma + 2 : text);
+}
+
+void
+parse_too_deep(parse_ctx *cx, loc at)
+{
+    if (!cx->stopped)
+        diag(cx->d, at, D_NESTING, AST_MAX_DEPTH);
+    cx->stopped = true;
+}
+
+void
+parse_too_long(parse_ctx *cx, loc at)
+{
+    if (!cx->stopped)
+        diag(cx->d, at, D_LONG_CHAIN, AST_MAX_HEIGHT);
+    cx->stopped = true;
+}
+
+// A declaration begins inside the one before.
+void
+parse_missing_brace(parse_ctx *cx, loc at)
+{
+    diag(cx->d, at, D_SYNTAX, "'}' is missing before this declaration");
+    cx->in_body = false;
+    cx->brackets = 0;
+}
+
+static void
+run_parser(parse_ctx *cx)
+{
+    void *scanner = NULL;
+    if (tk_yylex_init_extra(cx, &scanner))
+        return;
+    (void)tk_yy_scan_bytes(cx->text.p, (int)cx->text.n, scanner);
+    (void)tk_yyparse(scanner, cx);
+    tk_yylex_destroy(scanner);
+}
+
+tk_module *
+tk_parse(arena *a, diags *d, uint32_t source, tk_module *const *libs,
+         uint32_t nlibs)
+{
+    uint32_t before = d->errors;
+    tk_module *m = ARENA_NEW(a, tk_module);
+    *m = (tk_module){.a = a, .libs = libs, .nlibs = nlibs, .fns = map_new(a)};
+    parse_ctx cx = {.a = a, .d = d, .source = source, .m = m};
+    cx.text = d->sources.at[source].text;
+    SY_CHECK(cx.text.n < INT32_MAX, "source of %zu bytes", cx.text.n);
+    run_parser(&cx);
+    m->lost = cx.lost;
+    if (cx.stopped)
+        return NULL;
+    if (!m->decls.n && d->errors == before)
+        diag(d, (loc){source, 0, 0}, D_EMPTY_FILE);
+    check_module(a, d, m);
+    return d->errors == before ? m : NULL;
+}
+
+// ---- what a module holds ----------------------------------------------------
+
+uint32_t
+tk_kernel_count(const tk_module *m)
+{
+    return m->kernels.n;
+}
+
+const char *
+tk_kernel_name(const tk_module *m, uint32_t kernel)
+{
+    return str_z(m->a, m->kernels.at[kernel]->name.s);
+}
+
+loc
+tk_kernel_loc(const tk_module *m, uint32_t kernel)
+{
+    return m->kernels.at[kernel]->name.at;
+}
+
+uint32_t
+tk_dim_count(const tk_module *m, uint32_t kernel)
+{
+    return m->kernels.at[kernel]->dims.n;
+}
+
+const char *
+tk_dim_name(const tk_module *m, uint32_t kernel, uint32_t i)
+{
+    return str_z(m->a, m->kernels.at[kernel]->dims.at[i].s);
+}
+
+uint32_t
+tk_param_count(const tk_module *m, uint32_t kernel)
+{
+    const ast_decl *k = m->kernels.at[kernel];
+    return k->nin + k->nres;
+}
+
+tk_param_type
+tk_param(const tk_module *m, uint32_t kernel, uint32_t i)
+{
+    const ast_tensor *t = m->kernels.at[kernel]->tensors.at[i];
+    tk_param_type p = {.name = str_z(m->a, t->name.s),
+                       .dtype = t->dtype,
+                       .rank = t->shape.n,
+                       .is_output = t->role == TENSOR_RESULT};
+    for (uint32_t x = 0; x < p.rank; x++)
+        if (!dim_constant(t->shape.at[x], &p.shape[x]))
+            p.shape[x] = -1;
+    return p;
+}
