@@ -54,7 +54,7 @@ typedef struct {
     emit_stream stream[ENG_COUNT];
 } emit_program;
 
-// Streams of a placed and synchronised function.
+// Streams of a placed and synchronised function; NULL with diagnostics.
 emit_program *backend_emit(pass_ctx *cx);
 // The object's bytes. 'tensor_text' and 'tile_text' may be empty.
 NODISCARD bool backend_object(pass_ctx *cx, const emit_program *p,
