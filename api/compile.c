@@ -310,6 +310,12 @@ sy_compile(sy_session *s, const sy_module *m, const sy_compile_options *o,
 // -------------------------------------------------------------
 
 const char *
+sy_pass_name(uint32_t i)
+{
+    return backend_pass_name(i);
+}
+
+const char *
 sy_program_dump(const sy_program *p)
 {
     return p->dump;

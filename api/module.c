@@ -276,6 +276,18 @@ sy_kernel_param_count(const sy_module *m, uint32_t kernel)
     return m->tk ? tk_param_count(m->tk, kernel) : m->params.n;
 }
 
+uint32_t
+sy_kernel_dim_count(const sy_module *m, uint32_t kernel)
+{
+    return m->tk ? tk_dim_count(m->tk, kernel) : 0;
+}
+
+const char *
+sy_kernel_dim_name(const sy_module *m, uint32_t kernel, uint32_t i)
+{
+    return m->tk ? tk_dim_name(m->tk, kernel, i) : NULL;
+}
+
 sy_array_type
 api_array_type(const tir_tensor *t)
 {

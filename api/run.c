@@ -49,6 +49,31 @@ sy_bind(sy_session *s, sy_program *p, const char *name, void *data,
     return bind(s, p, name, data, bytes);
 }
 
+static sy_status
+draw(sy_session *s, sy_program *p, uint64_t seed)
+{
+    api_enter(s);
+    for (uint32_t i = 0; i < p->arrays.n; i++) {
+        const tir_tensor *t = &p->arrays.at[i];
+        if (t->kind != TIR_INPUT || p->bound[i])
+            continue;
+        void *data = arena_array(s->a, api_elems(t), num_dtype_bytes(t->dtype));
+        api_draw(data, t, seed, i);
+        p->bound[i] = data;
+    }
+    return api_leave(s, SY_OK);
+}
+
+sy_status
+sy_draw(sy_session *s, sy_program *p, uint64_t seed)
+{
+    if (!p)
+        return SY_USAGE;
+    if (setjmp(s->oom))
+        return api_out_of_memory(s);
+    return draw(s, p, seed);
+}
+
 // ---- levels -----------------------------------------------------------------
 
 static uint32_t

@@ -99,6 +99,10 @@ typedef struct {
 SY_API uint32_t sy_kernel_param_count(const sy_module *m, uint32_t kernel);
 SY_API sy_array_type sy_kernel_param(const sy_module *m, uint32_t kernel,
                                      uint32_t i, int *is_output);
+/* The dims a kernel takes; none when its extents are numbers already. */
+SY_API uint32_t sy_kernel_dim_count(const sy_module *m, uint32_t kernel);
+SY_API const char *sy_kernel_dim_name(const sy_module *m, uint32_t kernel,
+                                      uint32_t i);
 
 /* ---- compiling ---------------------------------------------------------------- */
 
@@ -123,6 +127,9 @@ typedef struct {
 SY_API sy_status sy_compile(sy_session *s, const sy_module *m,
                             const sy_compile_options *o, sy_program **out);
 
+/* The compiler's passes in order; NULL past the end. */
+SY_API const char *sy_pass_name(uint32_t i);
+
 typedef enum { SY_EMIT_TENSOR, SY_EMIT_TILE, SY_EMIT_ASM, SY_EMIT_OBJECT }
     sy_emit;
 SY_API sy_status sy_program_emit(sy_session *s, sy_program *p, sy_emit what,
@@ -142,6 +149,9 @@ typedef enum { SY_ENGINE_INTERP, SY_ENGINE_TENSOR, SY_ENGINE_TILE } sy_engine;
  * name; every input and output must be bound before running. */
 SY_API sy_status sy_bind(sy_session *s, sy_program *p, const char *name,
                          void *data, size_t bytes);
+/* Binds every input that is not bound to memory of the session, with elements
+ * drawn from the seed (the same that sy_check draws). */
+SY_API sy_status sy_draw(sy_session *s, sy_program *p, uint64_t seed);
 
 typedef struct {
     size_t size;
@@ -157,7 +167,10 @@ SY_API sy_status sy_run(sy_session *s, sy_program *p, const sy_run_options *o);
 
 typedef struct {
     const char *tensor;  /* an output, or an intermediate kept in HBM */
-    const char *against; /* "reference", "tensor", "tile" */
+    const char *against; /* "reference", "step": the reference from the
+                          * machine's own intermediates, "tensor", "tile",
+                          * "orders"; "claim": a bound output, against the
+                          * reference */
     int ok;
     double worst;        /* worst error as a fraction of what is allowed */
     int64_t index[SY_MAX_RANK]; /* of the worst, or first differing, element */

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The systole command: subcommands, signals, exit statuses.
+#include "tools/tools.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    int (*run)(tool *t);
+    bool needs_file;
+    const char *what;
+} commands[] = {
+    {"build", cmd_build, true, "compile a kernel to an object or an IR"},
+    {"run", cmd_run, true, "run a kernel on arrays"},
+    {"check", cmd_check, true, "compare all levels with a reference"},
+    {"asm", cmd_asm, true, "assemble to an object"},
+    {"disasm", cmd_disasm, true, "print an object as assembly"},
+    {"targets", cmd_targets, false, "list or describe machines"},
+    {"explain", cmd_explain, true, "explain a diagnostic's number"},
+};
+
+static const char *const planned[] = {"profile", "import"};
+
+// ---- signals
+// -------------------------------------------------------------------
+
+// For the handlers alone: what to type to meet the same bug again.
+static char **command_line;
+
+static void
+put_line(const char *text)
+{
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+    (void)ignored;
+}
+
+static void
+on_stop(int sig)
+{
+    _exit(128 + sig);
+}
+
+static void
+on_bug(int sig)
+{
+    (void)sig;
+    put_line("systole: this is a bug of systole; to reproduce it:\n   ");
+    for (char **arg = command_line; *arg; arg++) {
+        put_line(" ");
+        put_line(*arg);
+    }
+    put_line("\n");
+    _exit(SY_INTERNAL);
+}
+
+static void
+handle(int sig, void (*handler)(int))
+{
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    a.sa_handler = handler;
+    a.sa_flags = SA_ONSTACK;
+    sigaction(sig, &a, NULL);
+}
+
+// Overflowing the stack is a bug, too, and reporting it needs another stack.
+static void
+handle_signals(void)
+{
+    static char stack[64 * 1024];
+    stack_t s = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigaltstack(&s, NULL);
+    handle(SIGINT, on_stop);
+    handle(SIGTERM, on_stop);
+    handle(SIGABRT, on_bug);
+#ifndef __SANITIZE_ADDRESS__ // which reports these itself
+    handle(SIGSEGV, on_bug);
+    handle(SIGBUS, on_bug);
+    handle(SIGFPE, on_bug);
+    handle(SIGILL, on_bug);
+#endif
+}
+
+// ---- commands
+// ------------------------------------------------------------------
+
+static void
+put_help(FILE *to)
+{
+    fputs(
+        "usage: systole COMMAND [OPTION...] FILE\n"
+        "Compiles tensor kernels to a documented systolic machine and proves\n"
+        "the result right.\n\n",
+        to);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].what);
+    fputs("\nsystole COMMAND --help lists the options; systole --version.\n",
+          to);
+}
+
+static int
+unknown_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(planned); i++) {
+        if (strcmp(planned[i], name) == 0) {
+            fprintf(stderr, "systole: '%s' is not part of this version\n",
+                    name);
+            return SY_USAGE;
+        }
+    }
+    fprintf(stderr, "systole: unknown command '%s'\n", name);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (str_distance(str_of(name), str_of(commands[i].name), 3) < 3)
+            fprintf(stderr, "systole: did you mean '%s'?\n", commands[i].name);
+    }
+    put_help(stderr);
+    return SY_USAGE;
+}
+
+static void
+start_result(tool *t)
+{
+    t->result = json_pack("{s:s, s:i, s:[], s:[], s:[]}", "command", t->command,
+                          "status", 0, "diagnostics", "errors", "notes");
+}
+
+static int
+run_command(tool *t, size_t i, int argc, char **argv)
+{
+    t->command = commands[i].name;
+    argv[1] = arena_printf(t->a, "systole %s", t->command);
+    options_parse(t, argc - 1, argv + 1);
+    if (t->o.json)
+        start_result(t);
+    const char *no_colour = getenv("NO_COLOR");
+    t->colour = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
+    bool list = t->o.list_passes;
+    int status =
+        commands[i].needs_file && !t->o.file && !list
+            ? report_failure(t, SY_USAGE, "%s: which file?", t->command)
+            : commands[i].run(t);
+    status = report_end(t, status);
+    json_decref(t->result);
+    return status;
+}
+
+static int
+with_session(size_t i, int argc, char **argv)
+{
+    tool t = {.a = arena_new(), .s = sy_session_new()};
+    int status = SY_LIMIT;
+    jmp_buf oom;
+    if (!t.a || !t.s || setjmp(oom)) {
+        fputs("systole: the host's memory does not suffice\n", stderr);
+    } else {
+        arena_on_oom(t.a, &oom);
+        diags_init(&t.d, t.a);
+        status = run_command(&t, i, argc, argv);
+    }
+    sy_session_free(t.s);
+    arena_free(t.a);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    command_line = argv;
+    handle_signals();
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+        put_help(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("systole %s\n", sy_version());
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return with_session(i, argc, argv);
+    }
+    if (*name)
+        return unknown_command(name);
+    put_help(stderr);
+    return SY_USAGE;
+}
