@@ -211,7 +211,7 @@ typedef struct {
 // One resolved operation. Register type 'as' is that of the arithmetic.
 typedef struct {
     num_op op;
-    num_as as;
+    num_as as;           // op1: num_chain(as, op0, op1), where s1.imm counts
     num_unary func;      // ACT
     num_binary op0, op1; // TT: op0; TS: op0, op1; STT: op0, op1
     bool rev0, rev1;     // operands of op0 / op1 swapped
@@ -228,9 +228,14 @@ typedef struct {
 typedef struct {
     uint32_t k, m;
     num_dtype dtype;
-    float *w; // [128 * 128], row k, column m; caller's memory
+    float *w; // [128 * 128], k rows of m columns; caller's memory
     float *x, *out; // scratch of [128 * 512] and [128 * 512] elements, caller's
 } num_pe;
+
+// The register type op1 of TS and STT computes in: what op0 gives if op1 takes
+// it (a comparison's bool into and, or, xor, eq, ne), else 'as', to which op0's
+// result is then cast (true is 1).
+num_as num_chain(num_as as, num_binary op0, num_binary op1);
 
 // Executes one operation. 'scratch' holds at least NUM_SCRATCH_WORDS words;
 // rows longer than that are done in pieces that do not change the result.

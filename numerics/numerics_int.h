@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of numerics/ share among themselves.
+#ifndef SY_NUMERICS_INT_H
+#define SY_NUMERICS_INT_H
+
+#include "numerics/numerics.h"
+
+#include <string.h>
+
+// Kernels are inlined into one copy per vector width, chosen at run time.
+// Every copy performs the same IEEE operations, so the bits do not depend on
+// the choice. No copy may contract a product and a sum: -ffp-contract=off.
+#define NUM_INLINE static inline __attribute__((always_inline))
+
+#if defined(__x86_64__)
+#define NUM_X86         1
+#define NUM_TARGET_AVX2 __attribute__((target("avx2")))
+#define NUM_TARGET_AVX512                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define NUM_X86 0
+#endif
+
+// Rows are worked on in blocks of a constant length, held in local arrays that
+// alias nothing: what both compilers vectorise without run-time checks.
+enum { NUM_BLOCK = 32 };
+
+// memcpy of up to a block; whole ones, the common case, without a call.
+NUM_INLINE void
+num_copy(num_word *to, const num_word *from, size_t n)
+{
+    if (n == NUM_BLOCK)
+        memcpy(to, from, NUM_BLOCK * sizeof *to);
+    else
+        memcpy(to, from, n * sizeof *to);
+}
+
+NUM_INLINE uint64_t
+num_bits(double x)
+{
+    union {
+        double d;
+        uint64_t u;
+    } v = {x};
+    return v.u;
+}
+
+NUM_INLINE double
+num_f64(uint64_t u)
+{
+    union {
+        uint64_t u;
+        double d;
+    } v = {u};
+    return v.d;
+}
+
+// Masks instead of branches: c ? a : b for loops that must vectorise.
+NUM_INLINE double
+num_pick(bool c, double a, double b)
+{
+    uint64_t mask = 0 - (uint64_t)c;
+    return num_f64((num_bits(a) & mask) | (num_bits(b) & ~mask));
+}
+
+NUM_INLINE num_word
+num_pick32(bool c, num_word a, num_word b)
+{
+    uint32_t mask = 0 - (uint32_t)c;
+    return (a & mask) | (b & ~mask);
+}
+
+NUM_INLINE double
+num_abs(double x)
+{
+    return num_f64(num_bits(x) & ~(UINT64_C(1) << 63));
+}
+
+NUM_INLINE double
+num_copysign(double x, double s)
+{
+    uint64_t sign = UINT64_C(1) << 63;
+    return num_f64((num_bits(x) & ~sign) | (num_bits(s) & sign));
+}
+
+NUM_INLINE bool
+num_word_is_nan(num_word w)
+{
+    return (w & 0x7fffffffu) > 0x7f800000u;
+}
+
+NUM_INLINE num_word
+num_canon(num_word w)
+{
+    return num_pick32(num_word_is_nan(w), NUM_CANONICAL_NAN, w);
+}
+
+// A double's value as a binary32 register: one rounding, canonical NaN.
+NUM_INLINE num_word
+num_word_f64(double x)
+{
+    return num_canon(num_word_f32((float)x));
+}
+
+#define NUM_INF (num_f64(UINT64_C(0x7ff) << 52))
+#define NUM_NAN (num_f64(UINT64_C(0x7ff8) << 48))
+
+// ---- func_smooth.c
+// ------------------------------------------------------------
+
+// The functions that vectorise, at binary64, and their rows.
+bool num_is_smooth(num_unary f);
+double num_smooth1(num_unary f, double x);
+void num_smooth_row(num_unary f, size_t n, num_word *out, const num_word *x);
+// e^(h + l) for |l| far below 1.
+double num_exp_sum(double h, double l);
+
+// ---- func_trig.c
+// --------------------------------------------------------------
+
+double num_trig1(num_unary f, double x);
+double num_atan2(double y, double x);
+
+// ---- func_pow.c
+// ---------------------------------------------------------------
+
+double num_pow(double a, double b);
+double num_fmod(double a, double b);
+
+// ---- func_row2.c
+// --------------------------------------------------------------
+
+// One element and rows of the operations that need no function above.
+bool num_is_simple2(num_binary f, num_as as);
+num_word num_simple2(num_binary f, num_as as, num_word a, num_word b);
+void num_simple2_row(num_binary f, num_as as, size_t n, num_word *out,
+                     const num_word *a, const num_word *b, size_t b_step);
+
+// n blocks of NUM_BLOCK registers: acc[i] = acc[i] f x[NUM_BLOCK * j + i], j
+// ascending. acc and x are disjoint.
+void num_simple2_fold(num_binary f, num_as as, size_t n, num_word *acc,
+                      const num_word *x);
+
+// ---- reduce.c
+// -----------------------------------------------------------------
+
+// num_reduce_row in pieces; every piece but the last a multiple of
+// NUM_PARTIALS long.
+enum { NUM_PARTIALS = 32 };
+num_binary num_reduce_binary(num_reduce r);
+void num_partials_begin(num_reduce r, num_as as, num_word *part);
+void num_partials_add(num_reduce r, num_as as, num_word *part, size_t n,
+                      const num_word *x);
+num_word num_partials_end(num_reduce r, num_as as, num_word *part);
+
+// ---- dot.c
+// --------------------------------------------------------------------
+
+// One fused multiply-add without the instruction; exported to be tested.
+float num_fma_soft(float a, float b, float c);
+// num_matmul in one of its forms, all of one result; false if this processor
+// lacks what the form needs.
+typedef enum { NUM_SIMD_NONE, NUM_SIMD_256, NUM_SIMD_512 } num_simd;
+typedef struct {
+    size_t m, n, k;
+    float *out;
+    const float *s, *x;
+} num_product;
+bool num_matmul_as(num_simd width, const num_product *p);
+
+#endif
