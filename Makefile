@@ -51,6 +51,8 @@ SUBMAKE = $(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 .PHONY: all build check asan demo install deps build-deps lint docs drift clean \
   test-build clang-check
 .DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += -r # no rules but those below: yacc's would overwrite a parse.c
 .DEFAULT_GOAL := all
 
 all: build-deps
