@@ -381,9 +381,9 @@ copy_read(tir_fn *fn, tir_op *dst, const tir_op *src, const tir_read *from,
     return true;
 }
 
-static bool
-copy_node(tir_fn *fn, tir_op *dst, const tir_op *src, const tir_node *n,
-          const tir_aff *subst, const uint32_t *to, uint32_t *out)
+bool
+tir_copy_node(tir_fn *fn, tir_op *dst, const tir_op *src, const tir_node *n,
+              const tir_aff *subst, const uint32_t *to, uint32_t *out)
 {
     tir_aff aff;
     switch (n->kind) {
@@ -422,8 +422,31 @@ tir_copy_nodes(tir_fn *fn, tir_op *dst, const tir_op *src, uint32_t node,
     uint32_t *to = ARENA_ARRAY(fn->a, node + 1, uint32_t);
     for (uint32_t i = 1; i <= node; i++)
         if (live[i] &&
-            !copy_node(fn, dst, src, &src->nodes.at[i], subst, to, &to[i]))
+            !tir_copy_node(fn, dst, src, &src->nodes.at[i], subst, to, &to[i]))
             return false;
     *out = to[node];
     return true;
+}
+
+void
+tir_place_last_op(tir_fn *fn, uint32_t at)
+{
+    tir_op last = *vec_last(&fn->ops);
+    memmove(&fn->ops.at[at + 1], &fn->ops.at[at],
+            (fn->ops.n - 1 - at) * sizeof last);
+    fn->ops.at[at] = last;
+}
+
+uint32_t
+tir_dim_index(const tir_aff *aff)
+{
+    uint32_t found = TIR_INDICES;
+    for (uint32_t x = 0; x < TIR_INDICES; x++) {
+        if (!aff->k[x])
+            continue;
+        if (aff->k[x] != 1 || found < TIR_INDICES || aff->c)
+            return TIR_INDICES;
+        found = x;
+    }
+    return found;
 }

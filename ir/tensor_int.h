@@ -20,6 +20,10 @@ uint32_t *tir_def_ops(arena *a, const tir_fn *fn);
 // aff with every index x replaced by subst[x]; false if it does not fit.
 NODISCARD bool tir_aff_subst(const tir_aff *aff, uint32_t nidx,
                              const tir_aff *subst, tir_aff *out);
+// Copies one node whose args have become to[arg].
+NODISCARD bool tir_copy_node(tir_fn *fn, tir_op *dst, const tir_op *src,
+                             const tir_node *n, const tir_aff *subst,
+                             const uint32_t *to, uint32_t *out);
 // Copies 'node' of src and what it needs into dst, index x of src becoming
 // subst[x]; the node's number there. False if a subscript does not fit; dst
 // then holds dead nodes.
@@ -27,6 +31,10 @@ NODISCARD bool tir_copy_nodes(tir_fn *fn, tir_op *dst, const tir_op *src,
                               uint32_t node, const tir_aff *subst,
                               uint32_t *out);
 tir_aff tir_aff_index(uint32_t x);
+// The index that the expression is, alone; TIR_INDICES if it is not one.
+uint32_t tir_dim_index(const tir_aff *aff);
+// Moves the operation added last to position 'at'.
+void tir_place_last_op(tir_fn *fn, uint32_t at);
 
 // ---- contract.c -------------------------------------------------------------
 
@@ -46,6 +54,8 @@ typedef struct {
 
 tir_linear tir_read_linear(const tir_fn *fn, const tir_op *op,
                            const tir_read *r);
+// Of the element that is defined.
+tir_linear tir_out_linear(const tir_op *op);
 
 // A sum of products evaluated in blocks: up to TIR_DOT_I values of index i by
 // TIR_DOT_J of index j. b depends on j and not on i, a not on j.
@@ -80,24 +90,51 @@ void tir_dot_run(const tir_dot *d, const tir_dot_sink *sink);
 
 // ---- tensor_walk.c ----------------------------------------------------------
 
+enum { TIR_ROW = 512 };
+
 // How an op's index space is walked: index 'vec' in rows, the others one by
-// one. nout + nred == 0 indices: vec is TIR_INDICES and rows have one element.
+// one. vec is TIR_INDICES when there is nothing to walk in rows: then they have
+// one element.
 typedef struct {
     const tir_op *op;
     uint32_t vec;
     int64_t at[TIR_INDICES]; // current values; of vec, the row's first
 } tir_walk;
 
-// The index best evaluated in rows.
+// The index best evaluated in rows: an out index or the last reduction index.
 uint32_t tir_walk_choose(const tir_fn *fn, const tir_op *op);
 // Next value of the indices [from, to) without vec, row-major; false at the
 // end, with all of them back at 0.
 bool tir_walk_next(tir_walk *w, uint32_t from, uint32_t to);
-int64_t tir_aff_at(const tir_aff *aff, uint32_t nidx, const int64_t *at);
-// Which of the n elements of the row read are inside the tensor: [lo, hi);
-// *off is the position of element 0 (maybe outside), *step the distance.
-void tir_row_inside(const tir_walk *w, const tir_tensor *t, const tir_read *r,
-                    int64_t n, int64_t *lo, int64_t *hi, int64_t *off,
-                    int64_t *step);
+// Length of vec's extent (1 without vec).
+int64_t tir_walk_extent(const tir_walk *w);
+// A position at the current indices, and the distance along vec.
+int64_t tir_walk_at(const tir_walk *w, const tir_linear *l, int64_t *step);
+// An index expression at the current indices, modulo 2^64, and its step.
+int64_t tir_walk_aff(const tir_walk *w, const tir_aff *aff, int64_t *step);
+// Which elements [lo, hi) of a row of n are inside the tensor, the position of
+// element lo and the distance of elements (meaningless if lo == hi).
+typedef struct {
+    int64_t lo, hi, off, step;
+} tir_span;
+tir_span tir_walk_span(const tir_walk *w, const tir_tensor *t,
+                       const tir_read *r, int64_t n);
+// The function that takes one step of a reduction.
+num_binary tir_reduce_func(num_reduce r);
+
+// ---- tensor_real.c ----------------------------------------------------------
+
+// A value of the reference and a bound on its distance from the exact one.
+// e == 0: exact, infinities and NaN included. A bool that may go either way
+// has e == 1.
+typedef struct {
+    double v, e;
+} tir_real;
+
+tir_real tir_real_const(num_as as, num_word w);
+tir_real tir_real_unary(num_unary f, num_as as, tir_real x);
+tir_real tir_real_binary(num_binary f, num_as as, tir_real x, tir_real y);
+tir_real tir_real_select(tir_real c, tir_real x, tir_real y);
+tir_real tir_real_cast(num_dtype to, num_as from, tir_real x);
 
 #endif

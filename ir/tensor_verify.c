@@ -210,7 +210,8 @@ check_root(const checker *c)
 
 // ---- nodes ------------------------------------------------------------------
 
-// node_t4: every value of an index expression fits 64 bits.
+// node_t4: every value of an index expression is less than 2^62 in magnitude,
+// so that differences of values and extents still fit 64 bits.
 static bool
 check_aff(const checker *c, const tir_aff *aff, uint32_t node, int64_t *lo,
           int64_t *hi)
@@ -218,7 +219,8 @@ check_aff(const checker *c, const tir_aff *aff, uint32_t node, int64_t *lo,
     for (uint32_t x = c->op->nout + c->op->nred; x < TIR_INDICES; x++)
         if (aff->k[x])
             return malformed(c, node, "an index that the operation lacks");
-    if (tir_aff_range(c->op, aff, lo, hi))
+    const int64_t limit = (int64_t)1 << 62;
+    if (tir_aff_range(c->op, aff, lo, hi) && *lo > -limit && *hi < limit)
         return true;
     diag(c->d, c->op->at, D_TIR_OVERFLOW, c->fn->tensors.at[c->op->out].name);
     return false;
