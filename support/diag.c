@@ -222,6 +222,20 @@ line_window(str text, uint32_t at, size_t *begin, size_t *end)
         *end = *begin + LINE_MAX_BYTES;
 }
 
+// Puts one character of the line and, in 'marks', as many marks as it fills.
+static size_t
+put_marked_char(strbuf *out, strbuf *marks, str rest, char mark)
+{
+    size_t width = 1, taken = 1;
+    if (rest.p[0] == '\t')
+        strbuf_putc(out, ' '); // a tab is shown as one blank
+    else
+        taken = put_escaped_char(out, rest, &width);
+    for (size_t i = 0; i < width; i++)
+        strbuf_putc(marks, mark == '^' && i > 0 ? '~' : mark);
+    return taken;
+}
+
 // The source line and, under it, ^~~~ below the range.
 static void
 render_excerpt(const diags *d, loc at, bool colour, strbuf *out)
@@ -233,27 +247,19 @@ render_excerpt(const diags *d, loc at, bool colour, strbuf *out)
     size_t begin = 0, end = 0;
     line_window(src->text, (uint32_t)from, &begin, &end);
     size_t to = at.end < end ? at.end : end;
+    bool marked = false;
     strbuf marks = strbuf_new(d->a);
     strbuf_put(out, STR("    "));
     strbuf_put(&marks, STR("    "));
     for (size_t i = begin; i < end;) {
-        bool in = i >= from && i < to;
-        size_t width = 1, at_i = i;
-        if (src->text.p[i] == '\t') {
-            strbuf_putc(out, ' '); // a tab is shown as one blank
-            i++;
-        } else {
-            str rest = {src->text.p + i, end - i};
-            i += put_escaped_char(out, rest, &width);
-        }
-        for (; width > 0; width--) {
-            bool first = at_i == from || (at_i < from && i > from);
-            strbuf_putc(&marks, first ? '^' : in ? '~' : ' ');
-            if (first)
-                from = src->text.n + 1; // only once
-        }
+        size_t n = utf8_length(src->text.p + i, end - i);
+        bool first = !marked && i + (n ? n : 1) > from;
+        char mark = first ? '^' : i >= from && i < to ? '~' : ' ';
+        marked = marked || first;
+        i +=
+            put_marked_char(out, &marks, (str){src->text.p + i, end - i}, mark);
     }
-    if (from == end)
+    if (!marked)
         strbuf_putc(&marks, '^');
     while (marks.n > 0 && marks.p[marks.n - 1] == ' ')
         marks.n--;
