@@ -124,6 +124,10 @@ int64_t isa_rule_reduces(int64_t reduce, int64_t as);
 int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
 
+// ---- objasm.c ---------------------------------------------------------------------
+
+extern const isa_names isa_tensor_kinds; // by obj_tensor_kind
+
 // ---- codec.c --------------------------------------------------------------------------
 
 // The instruction's row, or NULL.
@@ -133,6 +137,8 @@ const isa_info *isa_info_at(uint32_t i);
 // The first form rule that does not hold, or NULL.
 const isa_rule *isa_broken_form(const isa_info *info, const isa_insn *in);
 int64_t isa_get_member(const isa_insn *in, uint32_t offset, uint32_t size);
+// The f32 that a decimal names; false if it is none.
+bool isa_text_f32(str s, num_word *w);
 void isa_set_member(isa_insn *in, uint32_t offset, uint32_t size, uint64_t v);
 
 #endif
