@@ -80,6 +80,22 @@ void tile_run_init(tile_run *r, const tile_fn *fn, void *const *buf);
 bool tile_run_all(tile_run *r);
 void tile_run_report(const tile_run *r, diags *d);
 
+// ---- tile_error.c: error rules of one scalar operation
+// -------------------------------- Words and their errors to the error of the
+// result z (a word too). w, e: the operands in the function's order.
+
+double tile_word_value(num_as as, num_word w);
+// A computed bound, so much larger that it is one; NaN becomes infinite.
+double tile_err_inflate(double e);
+double tile_err_round(double z); // of an f32 result
+double tile_err_add(double a, double ea, double b, double eb, double z);
+double tile_err_binary(num_binary f, num_as as, const num_word *w,
+                       const double *e, num_word z);
+double tile_err_unary(num_unary f, num_as as, num_word x, double e, num_word z);
+double tile_err_cast(num_as to, num_as from, num_word w, double e, num_word z);
+// z: the stored element, widened.
+double tile_err_store(num_dtype t, num_as as, num_word w, double e, num_word z);
+
 // ---- tile_lex.c, tile_parse_op.c: the text form
 // ------------------------------------
 

@@ -391,7 +391,9 @@ parse_sources(tile_parser *p, tile_op *op)
         return parse_ref(p, &op->a) && tile_lex_expect(p, ",") &&
                parse_scalar(p, op->as, &op->s0) &&
                (op->op1 == NUM_B_NONE ||
-                (tile_lex_expect(p, ",") && parse_scalar(p, op->as, &op->s1)));
+                (tile_lex_expect(p, ",") &&
+                 parse_scalar(p, num_chain(op->as, op->op0, op->op1),
+                              &op->s1)));
     case NUM_OP_STT:
         return parse_ref(p, &op->a) && tile_lex_expect(p, ",") &&
                parse_scalar(p, op->as, &op->s0) && tile_lex_expect(p, ",") &&

@@ -140,12 +140,12 @@ print_word(printer *p, num_as as, num_word w)
 }
 
 static void
-print_scalar(printer *p, const tile_op *op, const tile_scalar *s)
+print_scalar(printer *p, num_as as, const tile_scalar *s)
 {
     if (s->is_vec) {
         print_ref(p, &s->vec);
     } else {
-        print_word(p, op->as, s->imm);
+        print_word(p, as, s->imm);
     }
 }
 
@@ -214,11 +214,11 @@ print_act(printer *p, const tile_op *op)
     print_ref(p, &op->a);
     if (op->s0.is_vec || op->s0.imm != num_word_f32(1.0f)) {
         strbuf_put(p->out, STR(" * "));
-        print_scalar(p, op, &op->s0);
+        print_scalar(p, op->as, &op->s0);
     }
     if (op->s1.is_vec || op->s1.imm != num_word_f32(-0.0f)) {
         strbuf_put(p->out, STR(" + "));
-        print_scalar(p, op, &op->s1);
+        print_scalar(p, op->as, &op->s1);
     }
 }
 
@@ -257,7 +257,7 @@ print_sources(printer *p, const tile_op *op)
     case NUM_OP_PREDUCE:
     case NUM_OP_LDW:
     case NUM_OP_DMA: print_ref(p, &op->a); break;
-    case NUM_OP_FILL: print_scalar(p, op, &op->s0); break;
+    case NUM_OP_FILL: print_scalar(p, op->as, &op->s0); break;
     case NUM_OP_ACT: print_act(p, op); break;
     case NUM_OP_TT:
     case NUM_OP_SELECT:
@@ -268,16 +268,16 @@ print_sources(printer *p, const tile_op *op)
     case NUM_OP_TS:
         print_ref(p, &op->a);
         strbuf_put(p->out, STR(", "));
-        print_scalar(p, op, &op->s0);
+        print_scalar(p, op->as, &op->s0);
         if (op->op1 != NUM_B_NONE) {
             strbuf_put(p->out, STR(", "));
-            print_scalar(p, op, &op->s1);
+            print_scalar(p, num_chain(op->as, op->op0, op->op1), &op->s1);
         }
         break;
     case NUM_OP_STT:
         print_ref(p, &op->a);
         strbuf_put(p->out, STR(", "));
-        print_scalar(p, op, &op->s0);
+        print_scalar(p, op->as, &op->s0);
         strbuf_put(p->out, STR(", "));
         print_ref(p, &op->b);
         break;

@@ -239,8 +239,8 @@ verify_funcs(tile_verifier *v)
         tile_fail_op(v, "its first function does not fit its register type");
     } else if (op->op1 == NUM_B_NONE
                    ? op->op == NUM_OP_STT
-                   : !two || !is_binary_of(op->op1,
-                                           num_binary_gives(op->op0, op->as))) {
+                   : !two || !is_binary_of(op->op1, num_chain(op->as, op->op0,
+                                                              op->op1))) {
         tile_fail_op(v, "its second function does not fit its register type");
     }
     if (reduces ? !is_reduce_of(op->reduce, op->as)
