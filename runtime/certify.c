@@ -11,6 +11,11 @@ enum { OPERANDS = 5 }; // dst, a, b, s0, s1
 
 typedef struct {
     const fp_shape *shape;
+    bool twice; // of a destination: it names a byte twice
+} shape_info;
+
+typedef struct {
+    shape_info info;
     uint32_t count, parts; // what it was made for
 } shape_slot;
 
@@ -20,12 +25,13 @@ typedef struct {
     arena *a;
     written *written;
     race *race;
-    uint32_t weights_k, weights_m; // 0: none loaded
+    bool loaded; // weights of K rows and M columns are in the array
+    uint32_t weights_k, weights_m;
     // Shapes are made once per operand and ragged count.
     shape_slot *slot[ISA_ENG_COUNT];
     uint64_t slot_base[ISA_ENG_COUNT];
     map by_count;
-    VEC(const fp_shape *) shapes;
+    VEC(shape_info) shapes;
 } certifier;
 
 // One operand of the record at hand.
@@ -37,8 +43,7 @@ typedef struct {
     bool reads, writes;
 } use;
 
-// ---- telling
-// --------------------------------------------------------------------
+// ---- telling ---------------------------------------------------------------
 
 static loc
 rec_loc(const certifier *c, const rt_record *r)
@@ -61,35 +66,35 @@ space_text(const certifier *c, uint32_t space)
                         c->p->tensor[space - ISA_HBM].name);
 }
 
-// ---- footprints
-// -----------------------------------------------------------------
+// ---- footprints ------------------------------------------------------------
 
-static const fp_shape *
-make_shape(certifier *c, const rt_ref *ref)
+static shape_info
+make_shape(certifier *c, const rt_ref *ref, uint32_t operand)
 {
     fp_shape *s = ARENA_NEW(c->a, fp_shape);
     fp_normalise(ref, s);
-    return s;
+    bool twice = operand == 0 && fp_self_overlap(ref) != FP_DISJOINT;
+    return (shape_info){s, twice};
 }
 
-static const fp_shape *
+static shape_info
 shape_of(certifier *c, const rt_record *r, uint32_t operand, const rt_ref *ref)
 {
     uint32_t at = r->index * OPERANDS + operand;
     shape_slot *slot = &c->slot[r->engine][at];
     uint32_t count = ref->ndim ? ref->dim[0].count : 1;
-    if (slot->shape && slot->count == count && slot->parts == ref->parts)
-        return slot->shape;
+    if (slot->info.shape && slot->count == count && slot->parts == ref->parts)
+        return slot->info;
     uint64_t key = (c->slot_base[r->engine] + at) << 24 | (uint64_t)count << 8 |
                    ref->parts;
     const uint32_t *known = map_get_u64(&c->by_count, key);
     if (!known) {
         map_put_u64(&c->by_count, key, c->shapes.n);
-        vec_push(c->a, &c->shapes, make_shape(c, ref));
+        vec_push(c->a, &c->shapes, make_shape(c, ref, operand));
         known = map_get_u64(&c->by_count, key);
     }
     *slot = (shape_slot){c->shapes.at[*known], count, ref->parts};
-    return slot->shape;
+    return slot->info;
 }
 
 static bool
@@ -126,22 +131,50 @@ in_bytes(const certifier *c, const rt_record *r, const use *u)
     return false;
 }
 
+// What the rules of PSUM ask of an address, registers included.
+static bool
+in_psum(const certifier *c, const rt_record *r, const use *u)
+{
+    if (u->space != ISA_PSUM)
+        return true;
+    if (u->ref->offset % 4) {
+        diag(c->d, rec_loc(c, r), D_RT_PSUM, rec_text(c, r),
+             (long long)u->ref->offset);
+        return false;
+    }
+    if (r->insn->op != ISA_MATMUL)
+        return true;
+    // The rule of 'matmul' saw to it that a bank has bytes.
+    const isa_target *t = c->p->target;
+    int64_t bank = (int64_t)t->psum_bytes / max_i64(t->psum_banks, 1);
+    int64_t last = u->at.base + u->at.shape->extent - 1;
+    if (u->at.base / bank == last / bank)
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_BANK, rec_text(c, r), (long long)u->at.base,
+         (long long)last);
+    return false;
+}
+
 static bool
 locate(certifier *c, const rt_record *r, uint32_t operand, use *u)
 {
     const rt_ref *ref = u->ref;
+    shape_info info = shape_of(c, r, operand, ref);
     u->space = ref->hbm ? ISA_HBM + ref->tensor : ref->mem;
-    u->at.shape = shape_of(c, r, operand, ref);
+    u->at.shape = info.shape;
+    if (info.twice) {
+        diag(c->d, rec_loc(c, r), D_RT_TWICE, rec_text(c, r));
+        return false;
+    }
     if (!in_partitions(c, r, u) || !in_bytes(c, r, u))
         return false;
     u->at.base = ref->offset + u->at.shape->delta;
     u->at.part = ref->hbm ? 0 : ref->part;
     u->at.parts = ref->hbm ? 1 : ref->parts;
-    return true;
+    return in_psum(c, r, u);
 }
 
-// ---- rules
-// ----------------------------------------------------------------------
+// ---- rules -----------------------------------------------------------------
 
 static bool
 may_write(const certifier *c, const rt_record *r, const use *dst)
@@ -183,23 +216,6 @@ same_view(const rt_ref *a, const rt_ref *b)
     return i >= a->ndim && j >= b->ndim;
 }
 
-// Whether no byte is named twice: the distinct bytes are as many as named.
-static bool
-is_injective(const use *u)
-{
-    int64_t named = num_dtype_bytes(u->ref->dtype);
-    int64_t distinct = u->at.shape->run;
-    for (uint32_t i = 0; i < u->ref->ndim; i++)
-        named *= u->ref->dim[i].count;
-    named *= u->ref->hbm ? u->ref->parts : 1;
-    for (uint32_t i = 0; i < u->at.shape->ndim; i++) {
-        if (u->at.shape->dim[i].inner > u->at.shape->dim[i].step)
-            return false;
-        distinct *= u->at.shape->dim[i].count;
-    }
-    return named == distinct;
-}
-
 // A destination equals a source or is disjoint from it.
 static bool
 alias_ok(const certifier *c, const rt_record *r, const use *dst, const use *src)
@@ -209,7 +225,7 @@ alias_ok(const certifier *c, const rt_record *r, const use *dst, const use *src)
     if (dst->space != src->space ||
         fp_overlap(&dst->at, &src->at, &part, &byte) == FP_DISJOINT)
         return true;
-    if (same_view(dst->ref, src->ref) && is_injective(dst))
+    if (same_view(dst->ref, src->ref))
         return true;
     diag(c->d, rec_loc(c, r), D_RT_ALIAS, rec_text(c, r), src->name);
     return false;
@@ -240,13 +256,14 @@ check_array(certifier *c, const rt_record *r)
     if (r->insn->op == ISA_LDW) {
         if (r->parts > t->pe_rows || n > t->pe_cols)
             return weights_fault(c, r, "loads more than the array holds");
+        c->loaded = true;
         c->weights_k = r->parts;
         c->weights_m = (uint32_t)n;
         return true;
     }
-    if (r->insn->op != ISA_MATMUL)
+    if (r->insn->op != ISA_MATMUL || r->empty)
         return true;
-    if (!c->weights_k)
+    if (!c->loaded)
         return weights_fault(c, r, "runs before any 'ldw'");
     if (n > t->pe_moving)
         return weights_fault(c, r, "streams more columns than the array takes");
@@ -272,8 +289,7 @@ was_written(const certifier *c, const rt_record *r, const use *u)
     return false;
 }
 
-// ---- records
-// --------------------------------------------------------------------
+// ---- records ---------------------------------------------------------------
 
 // The operands of a record, the destination last: reads come before writes.
 static uint32_t
@@ -308,8 +324,6 @@ check_uses(certifier *c, const rt_record *r, const use *u, uint32_t n)
     for (uint32_t i = 0; dst && i + 1 < n; i++)
         if (!alias_ok(c, r, dst, &u[i]))
             return false;
-    if (!check_array(c, r))
-        return false;
     for (uint32_t i = 0; i < n; i++) {
         if (!was_written(c, r, &u[i]))
             return false;
@@ -326,6 +340,8 @@ static bool
 certify_record(certifier *c, uint32_t queue, const rt_record *r)
 {
     race_begin(c->race, queue, r);
+    if (!check_array(c, r))
+        return false;
     if (r->empty || (!queue && r->insn->op == ISA_DMA))
         return true;
     use u[OPERANDS];
@@ -370,8 +386,7 @@ on_end(void *ctx, isa_engine e)
     race_end(c->race, e);
 }
 
-// ---- outputs
-// --------------------------------------------------------------------
+// ---- outputs ---------------------------------------------------------------
 
 static const char *
 element_text(const rt_tensor *t, int64_t byte, diags *d)
@@ -405,8 +420,7 @@ check_outputs(const certifier *c)
     return out;
 }
 
-// ---- entry
-// ----------------------------------------------------------------------
+// ---- entry -----------------------------------------------------------------
 
 typedef struct {
     const rt_program *p;

@@ -9,8 +9,7 @@
 // Steps after which fp_overlap gives up (tens of milliseconds).
 static const uint64_t WORK_MAX = (uint64_t)1 << 22;
 
-// ---- normal form
-// ----------------------------------------------------------------
+// ---- normal form -----------------------------------------------------------
 
 static void
 add_dim(fp_shape *s, int64_t step, int64_t count)
@@ -54,25 +53,41 @@ merge_dims(fp_shape *s)
     }
 }
 
-void
-fp_normalise(const rt_ref *ref, fp_shape *out)
+static void
+set_extents(fp_shape *s)
 {
-    *out = (fp_shape){.run = num_dtype_bytes(ref->dtype)};
-    for (uint32_t i = 0; i < ref->ndim; i++)
-        add_dim(out, ref->dim[i].step, ref->dim[i].count);
-    if (ref->hbm)
-        add_dim(out, ref->part_step, ref->parts);
-    swallow_runs(out);
-    merge_dims(out);
-    out->extent = out->run;
-    for (uint32_t i = out->ndim; i-- > 0;) {
-        out->dim[i].inner = out->extent;
-        out->extent += (out->dim[i].count - 1) * out->dim[i].step;
+    s->extent = s->run;
+    for (uint32_t i = s->ndim; i-- > 0;) {
+        s->dim[i].inner = s->extent;
+        s->extent += (s->dim[i].count - 1) * s->dim[i].step;
     }
 }
 
-// ---- overlap
-// ----------------------------------------------------------------------
+// The dimensions in order; false when a step of 0 repeats elements.
+static bool
+sort_dims(const rt_ref *ref, fp_shape *out)
+{
+    *out = (fp_shape){.run = num_dtype_bytes(ref->dtype)};
+    bool repeats = ref->hbm && ref->parts > 1 && !ref->part_step;
+    for (uint32_t i = 0; i < ref->ndim; i++) {
+        add_dim(out, ref->dim[i].step, ref->dim[i].count);
+        repeats |= ref->dim[i].count > 1 && !ref->dim[i].step;
+    }
+    if (ref->hbm)
+        add_dim(out, ref->part_step, ref->parts);
+    return !repeats;
+}
+
+void
+fp_normalise(const rt_ref *ref, fp_shape *out)
+{
+    (void)sort_dims(ref, out);
+    swallow_runs(out);
+    merge_dims(out);
+    set_extents(out);
+}
+
+// ---- overlap ---------------------------------------------------------------
 
 // Dimensions i.. of a shape, its lowest byte at 'base'.
 typedef struct {
@@ -183,8 +198,29 @@ fp_overlap(const footprint *a, const footprint *b, uint32_t *part,
     return r;
 }
 
-// ---- containment
-// --------------------------------------------------------------------
+// What lies inside a dimension meets itself one or more steps further on.
+fp_answer
+fp_self_overlap(const rt_ref *ref)
+{
+    fp_shape s;
+    if (!sort_dims(ref, &s))
+        return FP_OVERLAP;
+    set_extents(&s);
+    search w = {0};
+    for (uint32_t i = 0; i < s.ndim; i++) {
+        int64_t step = s.dim[i].step;
+        for (int64_t k = 1; k < s.dim[i].count && k * step < s.dim[i].inner;
+             k++) {
+            part_of a = {&s, i + 1, 0}, b = {&s, i + 1, k * step};
+            fp_answer r = meet(&w, &a, &b);
+            if (r != FP_DISJOINT)
+                return r;
+        }
+    }
+    return FP_DISJOINT;
+}
+
+// ---- containment -----------------------------------------------------------
 
 bool
 fp_covers(const footprint *outer, const footprint *inner)
@@ -205,8 +241,7 @@ fp_covers(const footprint *outer, const footprint *inner)
     return true;
 }
 
-// ---- runs
-// -----------------------------------------------------------------------------
+// ---- runs ------------------------------------------------------------------
 
 bool
 fp_each_run(const footprint *f, bool (*fn)(void *ctx, int64_t lo, int64_t hi),

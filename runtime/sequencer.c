@@ -25,8 +25,7 @@ typedef struct seq_slot {
     bool uneven; // operands whose counts can never agree
 } seq_slot;
 
-// ---- records: what does not change
-// ---------------------------------------------
+// ---- records: what does not change -----------------------------------------
 
 static const isa_ap *
 operand(const isa_insn *in, uint32_t k)
@@ -177,8 +176,7 @@ seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
             fill_slot(s, i, &s->slot[i]);
 }
 
-// ---- records: what registers decide
-// -----------------------------------------------
+// ---- records: what registers decide ----------------------------------------
 
 static loc
 here(const sequencer *s)
@@ -297,8 +295,7 @@ run_data(sequencer *s)
            agree_or_fault(s, &slot->rec);
 }
 
-// ---- control
-// --------------------------------------------------------------------------
+// ---- control ---------------------------------------------------------------
 
 static bool
 divide(const sequencer *s, const isa_uop *u, int64_t b, int64_t *out)

@@ -15,6 +15,7 @@ typedef struct {
     isa_engine e;
     uint32_t i; // instruction of stream e
     const isa_insn *in;
+    isa_when *moment; // of each semaphore's updates, which are all alike
     bool ok;
 } check;
 
@@ -24,8 +25,7 @@ check_loc(const check *c)
     return rt_loc(c->p, c->e, c->i);
 }
 
-// ---- registers
-// --------------------------------------------------------------------
+// ---- registers -------------------------------------------------------------
 
 static void
 check_reg(check *c, uint32_t reg)
@@ -51,8 +51,7 @@ check_uop(check *c, const isa_uop *u)
     c->ok = false;
 }
 
-// ---- operands
-// -----------------------------------------------------------------------
+// ---- operands --------------------------------------------------------------
 
 static void
 bad_operand(check *c, const char *operand, const char *why)
@@ -144,8 +143,7 @@ check_operands(check *c)
         bad_operand(c, "a", "it has fewer dimensions than are reduced");
 }
 
-// ---- tokens and queues
-// ----------------------------------------------------------------
+// ---- tokens and queues -----------------------------------------------------
 
 static const char *
 giver_text(const check *c, isa_engine e, uint32_t queue)
@@ -191,7 +189,11 @@ check_update(check *c, const isa_update *u)
     } else if (queue && u->when != ISA_AT_COMPLETE) {
         diag(c->d, check_loc(c), D_RT_UPDATE);
         c->ok = false;
+    } else if (c->moment[u->sem] && c->moment[u->sem] != u->when) {
+        diag(c->d, check_loc(c), D_RT_SEM_MOMENT, u->sem);
+        c->ok = false;
     }
+    c->moment[u->sem] = u->when;
 }
 
 static void
@@ -222,8 +224,7 @@ check_queue(check *c)
     *feeder = c->e;
 }
 
-// ---- streams
-// ----------------------------------------------------------------------------
+// ---- streams ---------------------------------------------------------------
 
 static void
 check_control_tokens(check *c)
@@ -338,8 +339,7 @@ check_stream(check *c)
     }
 }
 
-// ---- semaphores
-// ---------------------------------------------------------------------------
+// ---- semaphores ------------------------------------------------------------
 
 static const char *
 sem_fault(const isa_sem *s)
@@ -376,6 +376,7 @@ rt_check_structure(rt_program *p, diags *d)
     check c = {.p = p, .d = d, .ok = check_sems(p, d)};
     if (!c.ok)
         return false;
+    c.moment = ARENA_ARRAY(p->a, p->nsems, isa_when);
     for (c.e = ISA_ENG_TENSOR; c.e < ISA_ENG_COUNT; c.e++)
         check_stream(&c);
     return c.ok;
