@@ -388,7 +388,7 @@ float_unary(num_unary f, tir_real x)
         return special(v, e == 0);
     if (is_exact_func(f))
         return settle(v, e);
-    if (v == 0 && is_exact(x) && x.v == 0)
+    if (v == 0 && is_exact(x) && (x.v == 0 || isinf(x.v)))
         return (tir_real){v, 0};
     double u = f == NUM_SQRT ? unit : func_unit;
     return settle(v, e + u * fabs(v) + (fabs(v) < tiny ? tiny : 0));

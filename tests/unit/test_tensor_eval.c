@@ -1,0 +1,891 @@
+// SPDX-License-Identifier: Apache-2.0
+// The evaluators of tensor IR, and its passes by what they compute, on
+// functions drawn at random. Oracles: an evaluator that goes element by element
+// through the definition, and long double arithmetic.
+#include "ir/tensor.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static arena *mem;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    mem = arena_new();
+    return mem ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    arena_free(mem);
+    return 0;
+}
+
+// ---- text -------------------------------------------------------------------
+
+static tir_fn *
+parse(const char *text, diags *d)
+{
+    diags_init(d, mem);
+    return tir_parse(mem, d, diag_add_source(d, "t", str_of(text)));
+}
+
+static tir_fn *
+parse_ok(const char *text)
+{
+    diags d;
+    tir_fn *fn = parse(text, &d);
+    if (!fn)
+        print_error("%s\n%s\n", d.msgs.n ? d.msgs.at[0].text : "?", text);
+    assert_non_null(fn);
+    return fn;
+}
+
+static const char *
+text_of(const tir_fn *fn)
+{
+    strbuf b = strbuf_new(mem);
+    tir_print(fn, &b);
+    return b.p;
+}
+
+static void
+assert_round_trip(const tir_fn *fn)
+{
+    const char *text = text_of(fn);
+    assert_string_equal(text_of(parse_ok(text)), text);
+}
+
+static void
+assert_verifies(const tir_fn *fn)
+{
+    diags d;
+    diags_init(&d, mem);
+    if (!tir_verify(fn, &d))
+        print_error("%s\n%s\n", d.msgs.at[0].text, text_of(fn));
+    assert_int_equal(d.errors, 0);
+}
+
+// ---- the oracle -------------------------------------------------------------
+
+static void **
+new_buffers(const tir_fn *fn)
+{
+    void **buf = ARENA_ARRAY(mem, fn->tensors.n, void *);
+    for (uint32_t t = 0; t < fn->tensors.n; t++) {
+        const tir_tensor *tensor = &fn->tensors.at[t];
+        size_t n = (size_t)tir_elems(tensor) * num_dtype_bytes(tensor->dtype);
+        buf[t] = arena_alloc(mem, n + 1);
+        if (tensor->kind == TIR_CONST && n)
+            memcpy(buf[t], tensor->data, n);
+        else if (tensor->kind != TIR_INPUT)
+            memset(buf[t], 0xa5, n);
+    }
+    return buf;
+}
+
+// Element of 'at' in row-major order, or -1 outside.
+static int64_t
+position(const tir_tensor *t, const int64_t *at)
+{
+    int64_t pos = 0;
+    for (uint32_t d = 0; d < t->rank; d++) {
+        if (at[d] < 0 || at[d] >= t->shape[d])
+            return -1;
+        pos = pos * t->shape[d] + at[d];
+    }
+    return pos;
+}
+
+static int64_t
+value_of(const tir_aff *aff, const int64_t *idx)
+{
+    int64_t v = aff->c;
+    for (uint32_t x = 0; x < TIR_INDICES; x++)
+        v += aff->k[x] * idx[x];
+    return v;
+}
+
+static num_word
+plain_read(const tir_fn *fn, const tir_read *r, const int64_t *idx,
+           void *const *buf)
+{
+    const tir_tensor *t = &fn->tensors.at[r->tensor];
+    int64_t at[TIR_RANK];
+    for (uint32_t d = 0; d < t->rank; d++)
+        at[d] = value_of(&r->sub[d], idx);
+    int64_t pos = position(t, at);
+    if (pos < 0) {
+        assert_true(r->has_fill);
+        return r->fill;
+    }
+    return num_load(t->dtype, (const char *)buf[r->tensor] +
+                                  pos * num_dtype_bytes(t->dtype));
+}
+
+static num_word
+plain_node(const tir_fn *fn, const tir_op *op, uint32_t node,
+           const int64_t *idx, void *const *buf)
+{
+    const tir_node *n = &op->nodes.at[node];
+    num_word x[3] = {0};
+    num_as as = op->nodes.at[n->arg[0]].as;
+    uint32_t args = n->kind == TIR_N_SELECT   ? 3
+                    : n->kind == TIR_N_BINARY ? 2
+                    : n->kind >= TIR_N_UNARY  ? 1
+                                              : 0;
+    unsigned char cell[4];
+    for (uint32_t k = 0; k < args; k++)
+        x[k] = plain_node(fn, op, n->arg[k], idx, buf);
+    if (n->kind == TIR_N_CONST)
+        return n->imm;
+    if (n->kind == TIR_N_AFFINE)
+        return (num_word)value_of(&n->aff, idx);
+    if (n->kind == TIR_N_READ)
+        return plain_read(fn, &op->reads.at[n->read], idx, buf);
+    if (n->kind == TIR_N_UNARY)
+        return num_apply1(n->func1, as, x[0]);
+    if (n->kind == TIR_N_BINARY)
+        return num_apply2(n->func2, as, x[0], x[1]);
+    if (n->kind == TIR_N_SELECT)
+        return x[0] ? x[1] : x[2];
+    num_store(n->to, cell, as, x[0]);
+    return num_load(n->to, cell);
+}
+
+static bool
+next_index(const tir_op *op, int64_t *idx, uint32_t from, uint32_t to)
+{
+    for (uint32_t x = to; x-- > from;) {
+        if (++idx[x] < op->extent[x])
+            return true;
+        idx[x] = 0;
+    }
+    return false;
+}
+
+static bool
+is_space_empty(const tir_op *op, uint32_t from, uint32_t to)
+{
+    for (uint32_t x = from; x < to; x++)
+        if (!op->extent[x])
+            return true;
+    return false;
+}
+
+static void
+plain_op(const tir_fn *fn, const tir_op *op, void *const *buf)
+{
+    const tir_tensor *t = &fn->tensors.at[op->out];
+    int64_t idx[TIR_INDICES] = {0};
+    num_as as = op->nodes.at[op->root].as;
+    uint32_t end = op->nout + op->nred;
+    if (is_space_empty(op, 0, op->nout))
+        return;
+    do {
+        num_word acc;
+        if (op->reduce == NUM_R_NONE) {
+            acc = plain_node(fn, op, op->root, idx, buf);
+        } else {
+            acc = num_reduce_identity(op->reduce, as);
+            if (!is_space_empty(op, op->nout, end))
+                do
+                    acc =
+                        num_reduce_step(op->reduce, as, acc,
+                                        plain_node(fn, op, op->root, idx, buf));
+                while (next_index(op, idx, op->nout, end));
+        }
+        num_store(t->dtype,
+                  (char *)buf[op->out] +
+                      position(t, idx) * num_dtype_bytes(t->dtype),
+                  as, acc);
+    } while (next_index(op, idx, 0, op->nout));
+}
+
+static void
+plain_eval(const tir_fn *fn, void *const *buf)
+{
+    num_env env = num_env_enter();
+    for (uint32_t o = 0; o < fn->ops.n; o++)
+        plain_op(fn, &fn->ops.at[o], buf);
+    num_env_leave(env);
+}
+
+static uint32_t
+find_tensor(const tir_fn *fn, const char *name)
+{
+    for (uint32_t t = 0; t < fn->tensors.n; t++)
+        if (!strcmp(fn->tensors.at[t].name, name))
+            return t;
+    fail_msg("no tensor '%s'", name);
+    return 0;
+}
+
+static void
+assert_same_tensor(const tir_fn *f, void *const *fb, const tir_fn *g,
+                   void *const *gb, const char *name)
+{
+    const tir_tensor *t = &f->tensors.at[find_tensor(f, name)];
+    size_t n = (size_t)tir_elems(t) * num_dtype_bytes(t->dtype);
+    if (memcmp(fb[find_tensor(f, name)], gb[find_tensor(g, name)], n))
+        fail_msg("'%s' differs:\n%s%s", name, text_of(f), text_of(g));
+}
+
+static void
+assert_same_outputs(const tir_fn *f, void *const *fb, const tir_fn *g,
+                    void *const *gb)
+{
+    for (uint32_t t = 0; t < f->tensors.n; t++)
+        if (f->tensors.at[t].kind == TIR_OUTPUT)
+            assert_same_tensor(f, fb, g, gb, f->tensors.at[t].name);
+}
+
+static void
+copy_inputs(const tir_fn *f, void *const *fb, const tir_fn *g, void **gb)
+{
+    for (uint32_t t = 0; t < f->tensors.n; t++)
+        if (f->tensors.at[t].kind == TIR_INPUT)
+            gb[find_tensor(g, f->tensors.at[t].name)] = fb[t];
+}
+
+// Small numbers, some special ones.
+static void
+draw_inputs(const tir_fn *fn, void *const *buf, uint64_t *seed, bool special)
+{
+    static const uint32_t odd[] = {0x7f800000, 0xff800000, 0x7fc00000,
+                                   0x80000000, 1,          0x7f7fffff};
+    for (uint32_t t = 0; t < fn->tensors.n; t++) {
+        const tir_tensor *tensor = &fn->tensors.at[t];
+        if (tensor->kind != TIR_INPUT)
+            continue;
+        num_as as = num_widened(tensor->dtype);
+        for (int64_t e = 0; e < tir_elems(tensor); e++) {
+            uint64_t r = rng_next(seed);
+            num_word w = (num_word)(r % 23) - (as == NUM_AS_U32 ? 0 : 11);
+            if (as == NUM_AS_F32)
+                w = special && r >> 32 & 1 && !(r >> 33 & 15)
+                        ? odd[r % ARRAY_LEN(odd)]
+                        : num_word_f32((float)(r % 4001) / 1000 - 2);
+            num_store(tensor->dtype,
+                      (char *)buf[t] + e * num_dtype_bytes(tensor->dtype), as,
+                      w);
+        }
+    }
+}
+
+// ---- random functions -------------------------------------------------------
+
+typedef struct {
+    tir_fn *fn;
+    uint64_t seed;
+    bool no_float;
+} maker;
+
+static uint32_t
+pick(maker *m, uint32_t n)
+{
+    return (uint32_t)(rng_next(&m->seed) >> 20) % n;
+}
+
+static uint32_t gen_expr(maker *m, tir_op *op, num_as as, uint32_t depth);
+
+static uint32_t
+gen_const(maker *m, tir_op *op, num_as as)
+{
+    static const float floats[] = {0, -0.0F, 1, -1, 0.5F, 3, 1e-3F, 100};
+    num_word w = pick(m, 5);
+    if (as == NUM_AS_F32)
+        w = num_word_f32(floats[pick(m, ARRAY_LEN(floats))]);
+    if (as == NUM_AS_I32)
+        w -= 2;
+    if (as == NUM_AS_BOOL)
+        w &= 1;
+    return tir_const(m->fn, op, as, w);
+}
+
+// In range where it can be; true if it is.
+static bool
+gen_sub(maker *m, const tir_op *op, int64_t extent, tir_aff *out)
+{
+    uint32_t n = op->nout + op->nred, x = n ? pick(m, n) : 0;
+    *out = (tir_aff){0};
+    if (n && op->extent[x] <= extent && pick(m, 4)) {
+        out->k[x] = 1;
+        if (op->extent[x] > 0 && !pick(m, 4)) {
+            out->k[x] = -1;
+            out->c = op->extent[x] - 1;
+        } else if (op->extent[x] < extent && !pick(m, 3)) {
+            out->c = 1;
+        }
+        return true;
+    }
+    if (!pick(m, 3) && n) {
+        out->k[x] = (int64_t)pick(m, 5) - 2;
+        out->k[pick(m, n)] += 1;
+        out->c = (int64_t)pick(m, 7) - 3;
+        return false;
+    }
+    out->c = extent > 0 ? pick(m, (uint32_t)extent) : 0;
+    return extent > 0;
+}
+
+static bool
+is_readable(const maker *m, const tir_op *op, uint32_t t, num_as as)
+{
+    const tir_tensor *tensor = &m->fn->tensors.at[t];
+    if (t == op->out || num_widened(tensor->dtype) != as)
+        return false;
+    bool is_defined = tensor->kind == TIR_INPUT;
+    for (uint32_t o = 0; o + 1 < m->fn->ops.n; o++)
+        is_defined = is_defined || m->fn->ops.at[o].out == t;
+    return is_defined;
+}
+
+static uint32_t
+gen_read(maker *m, tir_op *op, num_as as)
+{
+    uint32_t n = m->fn->tensors.n, t = pick(m, n);
+    for (uint32_t i = 0; i < n && !is_readable(m, op, t, as); i++)
+        t = (t + 1) % n;
+    if (!is_readable(m, op, t, as))
+        return gen_const(m, op, as);
+    tir_read r = {.tensor = t};
+    for (uint32_t d = 0; d < m->fn->tensors.at[t].rank; d++)
+        if (!gen_sub(m, op, m->fn->tensors.at[t].shape[d], &r.sub[d]))
+            r.has_fill = true;
+    if (!r.has_fill && !pick(m, 8))
+        r.has_fill = true;
+    if (r.has_fill)
+        r.fill =
+            as == NUM_AS_F32 ? num_word_f32(pick(m, 2) ? 0 : 0.1F) : pick(m, 2);
+    return tir_read_node(m->fn, op, &r);
+}
+
+static uint32_t
+gen_float(maker *m, tir_op *op, uint32_t depth)
+{
+    static const num_unary f1[] = {NUM_NEG,  NUM_EXP, NUM_SQRT, NUM_TANH,
+                                   NUM_GELU, NUM_ABS, NUM_FLOOR};
+    static const num_binary f2[] = {NUM_ADD, NUM_SUB, NUM_MUL,
+                                    NUM_DIV, NUM_MAX, NUM_MIN};
+    static const num_dtype to[] = {DT_BF16, DT_F16, DT_F8E4M3, DT_F32};
+    tir_fn *fn = m->fn;
+    uint32_t x = gen_expr(m, op, NUM_AS_F32, depth);
+    switch (pick(m, 4)) {
+    case 0: return tir_unary(fn, op, f1[pick(m, ARRAY_LEN(f1))], x);
+    case 1: return tir_cast(fn, op, to[pick(m, ARRAY_LEN(to))], x);
+    case 2: return tir_cast(fn, op, DT_F32, gen_expr(m, op, NUM_AS_I32, depth));
+    default: break;
+    }
+    return tir_binary(fn, op, f2[pick(m, ARRAY_LEN(f2))], x,
+                      gen_expr(m, op, NUM_AS_F32, depth));
+}
+
+static uint32_t
+gen_int(maker *m, tir_op *op, num_as as, uint32_t depth)
+{
+    static const num_binary f2[] = {NUM_ADD, NUM_SUB, NUM_MUL, NUM_DIV,
+                                    NUM_MOD, NUM_MIN, NUM_XOR, NUM_SHR};
+    tir_aff aff = {.c = pick(m, 5)};
+    if (op->nout)
+        aff.k[pick(m, op->nout)] = 2;
+    uint32_t kind = pick(m, 4);
+    if (kind == 0 && !m->no_float)
+        return tir_cast(m->fn, op, as == NUM_AS_I32 ? DT_I8 : DT_U16,
+                        gen_expr(m, op, NUM_AS_F32, depth));
+    if (kind == 1)
+        return tir_cast(m->fn, op, as == NUM_AS_I32 ? DT_I32 : DT_U32,
+                        tir_affine(m->fn, op, &aff));
+    uint32_t x = gen_expr(m, op, as, depth);
+    return tir_binary(m->fn, op, f2[pick(m, ARRAY_LEN(f2))], x,
+                      gen_expr(m, op, as, depth));
+}
+
+static uint32_t
+gen_bool(maker *m, tir_op *op, uint32_t depth)
+{
+    static const num_binary cmp[] = {NUM_EQ, NUM_NE, NUM_LT, NUM_GE};
+    if (!pick(m, 3)) {
+        uint32_t a = gen_expr(m, op, NUM_AS_BOOL, depth);
+        uint32_t b = gen_expr(m, op, NUM_AS_BOOL, depth);
+        return tir_binary(m->fn, op, pick(m, 2) ? NUM_AND : NUM_OR, a, b);
+    }
+    num_as as = pick(m, 2) && !m->no_float ? NUM_AS_F32 : NUM_AS_I32;
+    uint32_t a = gen_expr(m, op, as, depth), b = gen_expr(m, op, as, depth);
+    return tir_binary(m->fn, op, cmp[pick(m, ARRAY_LEN(cmp))], a, b);
+}
+
+static uint32_t
+gen_expr(maker *m, tir_op *op, num_as as, uint32_t depth)
+{
+    if (!depth || !pick(m, 5))
+        return pick(m, 4) ? gen_read(m, op, as) : gen_const(m, op, as);
+    depth--;
+    if (!pick(m, 6)) {
+        uint32_t c = gen_expr(m, op, NUM_AS_BOOL, depth);
+        uint32_t x = gen_expr(m, op, as, depth);
+        return tir_select(m->fn, op, c, x, gen_expr(m, op, as, depth));
+    }
+    if (as == NUM_AS_F32)
+        return gen_float(m, op, depth);
+    return as == NUM_AS_BOOL ? gen_bool(m, op, depth)
+                             : gen_int(m, op, as, depth);
+}
+
+static uint32_t
+gen_tensor(maker *m, tir_kind kind)
+{
+    static const num_dtype types[] = {DT_F32, DT_F32, DT_BF16, DT_F16,
+                                      DT_I32, DT_I8,  DT_U16,  DT_BOOL};
+    int64_t shape[3];
+    uint32_t rank = pick(m, 4);
+    for (uint32_t d = 0; d < rank; d++)
+        shape[d] = pick(m, 40) ? (pick(m, 3) ? 4 : 1 + pick(m, 6)) : 0;
+    uint32_t floats = m->no_float ? 4 : 0;
+    num_dtype t = types[floats + pick(m, ARRAY_LEN(types) - floats)];
+    const char *name = arena_printf(mem, "t%u", m->fn->tensors.n);
+    return tir_add_tensor(m->fn, name, kind, t, rank, shape);
+}
+
+static void
+gen_op(maker *m, uint32_t out)
+{
+    static const num_reduce arith[] = {NUM_R_SUM, NUM_R_SUM, NUM_R_PROD,
+                                       NUM_R_MAX, NUM_R_MIN};
+    num_as as = num_widened(m->fn->tensors.at[out].dtype);
+    num_reduce r = NUM_R_NONE;
+    int64_t red[2] = {pick(m, 20) ? 4 : 0, 1 + pick(m, 5)};
+    if (!pick(m, 3))
+        r = as == NUM_AS_BOOL ? (pick(m, 2) ? NUM_R_ANY : NUM_R_ALL)
+                              : arith[pick(m, ARRAY_LEN(arith))];
+    tir_op *op =
+        tir_add_op(m->fn, out, r, r == NUM_R_NONE ? 0 : pick(m, 3), red);
+    if (as == NUM_AS_F32 && r == NUM_R_SUM && pick(m, 2)) {
+        uint32_t x = gen_expr(m, op, as, 1);
+        op->root = tir_binary(m->fn, op, NUM_MUL, x, gen_expr(m, op, as, 1));
+    } else {
+        op->root = gen_expr(m, op, as, 3);
+    }
+}
+
+static tir_fn *
+gen_fn(uint64_t seed, bool no_float)
+{
+    maker m = {tir_fn_new(mem, "random"), seed, no_float};
+    for (uint32_t i = 0; i < 4; i++)
+        (void)gen_tensor(&m, TIR_INPUT);
+    uint32_t n = 2 + pick(&m, 6);
+    for (uint32_t i = 0; i < n; i++)
+        gen_op(&m, gen_tensor(&m, i + 1 == n || !pick(&m, 4) ? TIR_OUTPUT
+                                                             : TIR_TEMP));
+    return m.fn;
+}
+
+static void
+check_pass(const tir_fn *before, void *const *buf, tir_fn *fn,
+           void (*pass)(tir_fn *))
+{
+    pass(fn);
+    assert_verifies(fn);
+    assert_round_trip(fn);
+    void **after = new_buffers(fn);
+    copy_inputs(before, buf, fn, after);
+    tir_eval(fn, after);
+    assert_same_outputs(before, buf, fn, after);
+}
+
+static bool
+has_stray_fill(const tir_fn *fn)
+{
+    for (uint32_t o = 0; o < fn->ops.n; o++)
+        for (uint32_t i = 0; i < fn->ops.at[o].reads.n; i++)
+            if (fn->ops.at[o].reads.at[i].has_fill &&
+                !tir_is_pad(fn, &fn->ops.at[o]))
+                return true;
+    return false;
+}
+
+static void
+test_random_functions(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1500; seed++) {
+        arena_mark mark = arena_save(mem);
+        tir_fn *fn = gen_fn(seed, false);
+        uint64_t s = seed * 77;
+        assert_verifies(fn);
+        assert_round_trip(fn);
+        void **buf = new_buffers(fn), **want = new_buffers(fn);
+        draw_inputs(fn, buf, &s, seed % 3 == 0);
+        copy_inputs(fn, buf, fn, want);
+        tir_eval(fn, buf);
+        plain_eval(fn, want);
+        for (uint32_t t = 0; t < fn->tensors.n; t++)
+            if (fn->tensors.at[t].kind != TIR_INPUT)
+                assert_same_tensor(fn, want, fn, buf, fn->tensors.at[t].name);
+        tir_fn *copy = parse_ok(text_of(fn));
+        check_pass(fn, buf, copy, tir_pad);
+        assert_false(has_stray_fill(copy));
+        check_pass(fn, buf, copy, tir_inline);
+        check_pass(fn, buf, copy, tir_contract);
+        copy = parse_ok(text_of(fn));
+        check_pass(fn, buf, copy, tir_inline);
+        arena_restore(mem, mark);
+    }
+}
+
+// ---- sums of products -------------------------------------------------------
+
+static void
+check_against_plain(const char *text, uint64_t seed)
+{
+    tir_fn *fn = parse_ok(text);
+    void **buf = new_buffers(fn), **want = new_buffers(fn);
+    draw_inputs(fn, buf, &seed, true);
+    copy_inputs(fn, buf, fn, want);
+    tir_eval(fn, buf);
+    plain_eval(fn, want);
+    assert_same_outputs(fn, want, fn, buf);
+}
+
+static void
+test_eval_products(void **state)
+{
+    (void)state;
+    check_against_plain("tensor_ir @mm { input a: bf16[19, 70] "
+                        "input b: f32[70, 270] output c: f32[19, 270] "
+                        "c[i0:19, i1:270] = sum[r0:70] "
+                        "mul(a[i0, r0], b[r0, i1]) }",
+                        1);
+    check_against_plain("tensor_ir @bt { input a: f16[3, 17, 9] "
+                        "input b: f32[3, 21, 9] output c: bf16[3, 17, 21] "
+                        "c[i0:3, i1:17, i2:21] = sum[r0:9] "
+                        "mul(b[i0, i2, r0], a[i0, i1, r0]) }",
+                        2);
+    check_against_plain("tensor_ir @conv { input x: bf16[2, 3, 10, 11] "
+                        "input w: bf16[5, 3, 3, 3] output y: f32[2, 5, 8, 9] "
+                        "y[i0:2, i1:5, i2:8, i3:9] = sum[r0:3, r1:3, r2:3] "
+                        "mul(x[i0, r0, i2 + r1, i3 + r2], w[i1, r0, r1, r2]) }",
+                        3);
+    check_against_plain("tensor_ir @mv { input a: f32[300, 40] "
+                        "input x: f32[40] output y: f32[300] "
+                        "y[i0:300] = sum[r0:40] mul(a[i0, r0], x[r0]) }",
+                        4);
+    check_against_plain("tensor_ir @long { input a: f32[3, 2000] "
+                        "input b: f32[3, 2000] output y: f32[3] output z: f32[]"
+                        "y[i0:3] = sum[r0:2000] mul(a[i0, r0], b[i0, r0]) "
+                        "z[] = max[r0:3, r1:2000] exp(a[r0, r1]) }",
+                        5);
+}
+
+// ---- the reference ----------------------------------------------------------
+
+typedef struct {
+    const tir_fn *fn;
+    double **val, **err;
+    void **buf;
+} reference;
+
+static reference
+reference_of(const tir_fn *fn, void **buf)
+{
+    reference r = {fn, ARENA_ARRAY(mem, fn->tensors.n, double *),
+                   ARENA_ARRAY(mem, fn->tensors.n, double *), buf};
+    for (uint32_t t = 0; t < fn->tensors.n; t++) {
+        const tir_tensor *tensor = &fn->tensors.at[t];
+        int64_t n = tir_elems(tensor);
+        num_as as = num_widened(tensor->dtype);
+        r.val[t] = ARENA_ARRAY(mem, (size_t)n + 1, double);
+        r.err[t] = ARENA_ARRAY(mem, (size_t)n + 1, double);
+        if (tensor->kind != TIR_INPUT && tensor->kind != TIR_CONST)
+            continue;
+        for (int64_t e = 0; e < n; e++) {
+            num_word w =
+                num_load(tensor->dtype, (const char *)buf[t] +
+                                            e * num_dtype_bytes(tensor->dtype));
+            r.val[t][e] = as == NUM_AS_F32   ? (double)num_f32(w)
+                          : as == NUM_AS_I32 ? (double)(int32_t)w
+                                             : (double)w;
+        }
+    }
+    tir_eval_ref(fn, r.val, r.err, NULL);
+    return r;
+}
+
+// y = softmax(x @ w) in long double, against the reference and its bound.
+static void
+test_reference_softmax(void **state)
+{
+    (void)state;
+    enum { M = 5, K = 33, N = 17 };
+    const tir_fn *fn =
+        parse_ok("tensor_ir @f { input x: f32[5, 33] input w: f32[33, 17] "
+                 "output y: bf16[5, 17] temp s: f32[5, 17] temp m: f32[5] "
+                 "temp d: f32[5] "
+                 "s[i0:5, i1:17] = sum[r0:33] mul(x[i0, r0], w[r0, i1]) "
+                 "m[i0:5] = max[r0:17] s[i0, r0] "
+                 "d[i0:5] = sum[r0:17] exp(sub(s[i0, r0], m[i0])) "
+                 "y[i0:5, i1:17] = map "
+                 "cast(div(exp(sub(s[i0, i1], m[i0])), d[i0]), bf16) }");
+    void **buf = new_buffers(fn);
+    uint64_t seed = 3;
+    draw_inputs(fn, buf, &seed, false);
+    reference r = reference_of(fn, buf);
+    const float *x = buf[0], *w = buf[1];
+    for (int i = 0; i < M; i++) {
+        long double s[N], top = -HUGE_VALL, sum = 0;
+        for (int j = 0; j < N; j++) {
+            s[j] = 0;
+            for (int k = 0; k < K; k++)
+                s[j] += (long double)x[i * K + k] * (long double)w[k * N + j];
+            top = s[j] > top ? s[j] : top;
+        }
+        for (int j = 0; j < N; j++)
+            sum += expl(s[j] - top);
+        for (int j = 0; j < N; j++) {
+            long double y = expl(s[j] - top) / sum;
+            double e = r.err[2][i * N + j];
+            assert_true(fabsl(y - (long double)r.val[2][i * N + j]) <= e);
+            assert_true(e > 0 && e < 1e-10 * (double)y);
+        }
+    }
+}
+
+// Sums of products of small integers are exact, and so are decisions on them.
+static void
+test_reference_exact(void **state)
+{
+    (void)state;
+    const tir_fn *fn =
+        parse_ok("tensor_ir @f { input x: f32[40, 30] input w: f32[30, 20] "
+                 "output y: f32[40, 20] output q: bool[40, 20] "
+                 "y[i0:40, i1:20] = sum[r0:30] mul(x[i0, r0], w[r0, i1]) "
+                 "q[i0:40, i1:20] = map ge(y[i0, i1], 0.0) }");
+    void **buf = new_buffers(fn);
+    float *x = buf[0], *w = buf[1];
+    for (int i = 0; i < 1200; i++)
+        x[i] = (float)(i * 7 % 19 - 9);
+    for (int i = 0; i < 600; i++)
+        w[i] = (float)(i * 5 % 13 - 6) / 4;
+    reference r = reference_of(fn, buf);
+    for (int i = 0; i < 40; i++)
+        for (int j = 0; j < 20; j++) {
+            double want = 0;
+            for (int k = 0; k < 30; k++)
+                want += (double)x[i * 30 + k] * (double)w[k * 20 + j];
+            assert_true(r.val[2][i * 20 + j] == want);
+            assert_true(r.err[2][i * 20 + j] == 0);
+            assert_true(r.val[3][i * 20 + j] == (want >= 0 ? 1 : 0));
+            assert_true(r.err[3][i * 20 + j] == 0);
+        }
+}
+
+// One value of a function of a single element, by name.
+static void
+reference_one(const char *expr, const float *x, double *val, double *err)
+{
+    const char *text = arena_printf(
+        mem,
+        "tensor_ir @f { input x: f32[4] output y: f32[] temp t: f32[] "
+        "t[] = map exp(x[0]) y[] = map %s }",
+        expr);
+    const tir_fn *fn = parse_ok(text);
+    void **buf = new_buffers(fn);
+    memcpy(buf[0], x, 4 * sizeof *x);
+    reference r = reference_of(fn, buf);
+    *val = r.val[1][0];
+    *err = r.err[1][0];
+}
+
+static void
+test_reference_decisions(void **state)
+{
+    (void)state;
+    const float x[4] = {1, 2, 0.1F, 4};
+    double v, e, near = exp(1.0);
+    // t = e is known to about 2^-45: a comparison with 2 is certain, ...
+    reference_one("select(gt(t[], 2.0), x[1], x[3])", x, &v, &e);
+    assert_true(v == 2 && e == 0);
+    // ... one with itself twice is not, and the other branch is covered.
+    reference_one("select(gt(t[], t[]), x[1], x[3])", x, &v, &e);
+    assert_true(v == 4 && e >= 2 && e < 2.001);
+    // Casts to float types do not round, those to integers do.
+    reference_one("cast(t[], bf16)", x, &v, &e);
+    assert_true(fabs(v - near) <= e && e < 1e-12);
+    reference_one("cast(cast(t[], i8), f32)", x, &v, &e);
+    assert_true(v == 3 && e == 0);
+    reference_one("cast(cast(mul(t[], 1000.0), i8), f32)", x, &v, &e);
+    assert_true(v == 127 && e == 0);
+    reference_one("cast(cast(x[1], u32), f32)", x, &v, &e);
+    assert_true(v == 2 && e == 0);
+    // A quotient whose divisor may be zero is unknown.
+    reference_one("div(x[0], sub(t[], t[]))", x, &v, &e);
+    assert_true(isinf(e));
+    // Infinities that are certain stay so.
+    reference_one("exp(sub(-inf, t[]))", x, &v, &e);
+    assert_true(v == 0 && e == 0);
+    reference_one("add(div(1.0, 0.0), t[])", x, &v, &e);
+    assert_true(isinf(v) && e == 0);
+    reference_one("mul(nan, t[])", x, &v, &e);
+    assert_true(isnan(v) && e == 0);
+    // x[2] is exact; so is its sum with 1, but not a third of it.
+    reference_one("add(x[2], 1.0)", x, &v, &e);
+    assert_true(v == (double)0.1F + 1 && e == 0);
+    reference_one("div(x[2], 3.0)", x, &v, &e);
+    assert_true(e > 0 && e < 1e-16);
+}
+
+// Expressions over + - * / sqrt exp in long double.
+static long double
+long_node(const tir_op *op, uint32_t node, const float *x)
+{
+    const tir_node *n = &op->nodes.at[node];
+    if (n->kind == TIR_N_CONST)
+        return (long double)num_f32(n->imm);
+    if (n->kind == TIR_N_READ)
+        return (long double)x[op->reads.at[n->read].sub[0].c];
+    long double a = long_node(op, n->arg[0], x);
+    if (n->kind == TIR_N_UNARY)
+        return n->func1 == NUM_EXP ? expl(a) : sqrtl(a);
+    long double b = long_node(op, n->arg[1], x);
+    switch (n->func2) {
+    case NUM_ADD: return a + b;
+    case NUM_SUB: return a - b;
+    case NUM_MUL: return a * b;
+    case NUM_DIV: return a / b;
+    case NUM_MAX: return a > b ? a : b;
+    default: return a < b ? a : b;
+    }
+}
+
+static uint32_t
+long_expr(maker *m, tir_op *op, uint32_t depth)
+{
+    static const num_binary f2[] = {NUM_ADD, NUM_SUB, NUM_MUL,
+                                    NUM_DIV, NUM_MAX, NUM_MIN};
+    tir_read r = {.tensor = 0};
+    r.sub[0].c = pick(m, 8);
+    if (!depth)
+        return tir_read_node(m->fn, op, &r);
+    uint32_t a = long_expr(m, op, depth - 1);
+    if (!pick(m, 3))
+        return tir_unary(m->fn, op, pick(m, 2) ? NUM_EXP : NUM_SQRT, a);
+    uint32_t b = long_expr(m, op, depth - 1);
+    return tir_binary(m->fn, op, f2[pick(m, ARRAY_LEN(f2))], a, b);
+}
+
+static void
+test_reference_random(void **state)
+{
+    (void)state;
+    int64_t shape[1] = {8};
+    uint32_t compared = 0;
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        arena_mark mark = arena_save(mem);
+        maker m = {tir_fn_new(mem, "r"), seed, false};
+        (void)tir_add_tensor(m.fn, "x", TIR_INPUT, DT_F32, 1, shape);
+        (void)tir_add_tensor(m.fn, "y", TIR_OUTPUT, DT_F32, 0, NULL);
+        tir_op *op = tir_add_op(m.fn, 1, NUM_R_NONE, 0, NULL);
+        op->root = long_expr(&m, op, 1 + pick(&m, 4));
+        void **buf = new_buffers(m.fn);
+        uint64_t s = seed;
+        draw_inputs(m.fn, buf, &s, false);
+        reference r = reference_of(m.fn, buf);
+        long double want = long_node(op, op->root, buf[0]);
+        double v = r.val[1][0], e = r.err[1][0];
+        if (isfinite(v) && isfinite(e) && fabsl(want) < 1e300L) {
+            compared++;
+            // long double rounds too, 2^11 times finer than the bound's unit.
+            if (!(fabsl(want - (long double)v) <= 1.01L * e))
+                fail_msg("%s: %.17Lg, %.17g +- %g", text_of(m.fn), want, v, e);
+        }
+        arena_restore(mem, mark);
+    }
+    assert_true(compared > 1500);
+}
+
+static double
+element(const tir_tensor *t, const void *buf, int64_t e)
+{
+    num_as as = num_widened(t->dtype);
+    num_word w =
+        num_load(t->dtype, (const char *)buf + e * num_dtype_bytes(t->dtype));
+    return as == NUM_AS_I32 ? (double)(int32_t)w : (double)w;
+}
+
+// Without floats, the reference is the registers' arithmetic.
+static void
+test_reference_no_floats(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        arena_mark mark = arena_save(mem);
+        tir_fn *fn = gen_fn(seed, true);
+        void **buf = new_buffers(fn);
+        uint64_t s = seed;
+        draw_inputs(fn, buf, &s, false);
+        tir_eval(fn, buf);
+        reference r = reference_of(fn, buf);
+        for (uint32_t t = 0; t < fn->tensors.n; t++) {
+            const tir_tensor *tensor = &fn->tensors.at[t];
+            for (int64_t e = 0; e < tir_elems(tensor); e++) {
+                assert_true(r.val[t][e] == element(tensor, buf[t], e));
+                assert_true(r.err[t][e] == 0);
+            }
+        }
+        arena_restore(mem, mark);
+    }
+}
+
+// Registers hold integers exactly, wrapping included.
+static void
+test_reference_integers(void **state)
+{
+    (void)state;
+    const tir_fn *fn = parse_ok(
+        "tensor_ir @f { input n: i32[300] output y: i32[300] output s: i8[] "
+        "y[i0:300] = map mul(mul(n[i0], 123456789), index(i0 - 7)) "
+        "s[] = sum[r0:300] cast(mul(y[r0], 3), i8) }");
+    void **buf = new_buffers(fn);
+    uint64_t s = 5;
+    draw_inputs(fn, buf, &s, false);
+    tir_eval(fn, buf);
+    reference r = reference_of(fn, buf);
+    const int32_t *n = buf[0];
+    uint32_t sum = 0;
+    for (int e = 0; e < 300; e++) {
+        uint32_t y = (uint32_t)n[e] * 123456789u * (uint32_t)(e - 7);
+        assert_int_equal(((const uint32_t *)buf[1])[e], y);
+        assert_true(r.val[1][e] == (int32_t)y && r.err[1][e] == 0);
+        int32_t term = (int8_t)(y * 3);
+        sum += (uint32_t)term;
+    }
+    assert_int_equal(*(const int8_t *)buf[2], (int8_t)sum);
+    assert_true(r.val[2][0] == (int8_t)sum);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_functions),
+        cmocka_unit_test(test_eval_products),
+        cmocka_unit_test(test_reference_softmax),
+        cmocka_unit_test(test_reference_exact),
+        cmocka_unit_test(test_reference_decisions),
+        cmocka_unit_test(test_reference_random),
+        cmocka_unit_test(test_reference_no_floats),
+        cmocka_unit_test(test_reference_integers),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
