@@ -291,7 +291,7 @@ lower_one(lower *lw, const tile_domain *rows, const uint32_t *ops, uint32_t n,
     tile_val v = op->nred ? reduce_value(lw, &dom, op, dtype)
                           : expr_root(lw, &dom, op, dtype);
     keep_local(lw, &dom, op, &v);
-    if (!must_store(lw, op->out, ops, n))
+    if (ops[i] != SYNTHETIC && !must_store(lw, op->out, ops, n))
         return;
     tile_val w = whole_value(lw, &dom, op, v);
     val_store(lw, &dom, &w, op->out, lw->shift);
