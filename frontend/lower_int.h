@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lowering a checked kernel to tensor IR over concrete extents. Functions are
+// inlined: an environment gives the meaning of one instance of a declaration.
+// Expressions are lowered on demand into the operation being built; an index is
+// an object, so that a value nested anywhere knows the indices it depends on
+// and becomes a temp over exactly those.
+#ifndef SY_FRONTEND_LOWER_INT_H
+#define SY_FRONTEND_LOWER_INT_H
+
+#include "frontend/frontend_int.h"
+
+typedef struct {
+    str name;
+    uint32_t id;   // order of creation: outer indices first
+    int64_t lo, n; // runs over lo .. lo + n - 1
+    bool is_known, is_stated;
+    loc at; // what fixed it
+} low_index;
+
+// c + sum of k * (value of ix)
+typedef struct {
+    int64_t c;
+    uint32_t n;
+    struct {
+        const low_index *ix;
+        int64_t k;
+    } term[TIR_INDICES];
+} low_aff;
+
+typedef struct low_env low_env;
+
+// What a tensor's name stands for: a tensor of the IR, or (scalars of inlined
+// functions) an expression of another environment, lowered where it is used.
+typedef struct {
+    bool is_set;    // false: a mistake was reported, or not defined yet
+    bool is_expr;
+    bool is_target; // a tensor that exists already and is to be defined
+    num_dtype dtype;
+    uint32_t rank;
+    int64_t shape[TIR_RANK];
+    uint32_t tensor;
+    uint32_t nhidden; // leading dimensions of 'tensor': indices of the place
+    const low_index *hidden[TIR_RANK]; // where the function was inlined
+    const ast_expr *e;
+    low_env *env;
+    const low_aff *pos; // of the element of e
+} low_bind;
+
+typedef struct {
+    const ast_expr *e;
+    low_bind *binds;
+} low_memo;
+
+struct low_env {
+    const ast_decl *decl;
+    const int64_t *dims;
+    low_bind *binds;   // by number of the tensor
+    low_index **index; // by slot
+    VEC(low_memo) memo; // calls, reductions, temps
+};
+
+// An operation being built. Subscripts count its indices by slot, in order of
+// first use, until it is finished.
+typedef struct {
+    tir_op op;
+    const low_index *slot[TIR_INDICES];
+    uint32_t nslot;
+    VEC(struct {
+        const low_bind *bind;
+        uint32_t node;
+    }) memo;
+} low_op;
+
+// How an operation ends: what it defines over which indices.
+typedef struct {
+    const low_index *const *left;
+    uint32_t nleft;
+    const low_index *const *red;
+    uint32_t nred;
+    num_reduce reduce;
+    const char *hint; // for a temp's name
+    num_dtype dtype;  // of a temp
+    uint32_t tensor;  // an existing one
+    bool is_target;
+} low_end;
+
+typedef struct {
+    arena *a;
+    diags *d;
+    tir_fn *fn;
+    map names; // of tensors -> how often the name was wanted
+    uint32_t work, depth, next_id;
+    loc at;           // statement
+    const char *hint; // name it defines
+} low_ctx;
+
+// ---- lower.c ------------------------------------------------------------------
+
+// Reports unless the same message is there for the same place already (a
+// function may be inlined several times).
+#define LOW_REPORT(cx, at, id, ...)                                            \
+    (low_is_new((cx), (at), (id))                                              \
+         ? (void)diag((cx)->d, (at), (id), __VA_ARGS__)                        \
+         : low_mute(cx))
+bool low_is_new(const low_ctx *cx, loc at, diag_id id);
+void low_mute(low_ctx *cx);
+void low_overflow(low_ctx *cx, loc at);
+// One more step of work; false (with a diagnostic) when there is too much.
+NODISCARD bool low_step(low_ctx *cx, loc at);
+// The tensor must have fewer than 2^40 bytes.
+NODISCARD bool low_check_size(low_ctx *cx, loc at, str name, num_dtype dtype,
+                              uint32_t rank, const int64_t *shape);
+const char *low_shape_text(low_ctx *cx, uint32_t rank, const int64_t *shape);
+
+// ---- lower_dims.c ---------------------------------------------------------------
+
+typedef struct {
+    int64_t *value;
+    bool *known;
+    const char **by; // what gave it
+    loc *at;
+} low_dims;
+
+// The known shape of one parameter.
+typedef struct {
+    uint32_t param;
+    const int64_t *shape; // NULL: not known
+    loc at;               // where to report; source 0: at the declaration
+} low_given;
+
+low_dims low_dims_new(arena *a, const ast_decl *decl);
+NODISCARD bool low_solve(low_ctx *cx, const ast_decl *decl, low_dims *dims,
+                         const low_given *given, uint32_t n);
+NODISCARD bool low_eval_shape(low_ctx *cx, const int64_t *dims,
+                              const ast_tensor *t, int64_t *shape);
+
+// ---- lower_op.c -----------------------------------------------------------------
+
+low_index *low_new_index(low_ctx *cx, str name, int64_t n, loc at);
+low_aff low_aff_of(const low_index *ix);
+NODISCARD bool low_aff_add(low_ctx *cx, low_aff *to, int64_t k,
+                           const low_aff *x, loc at);
+NODISCARD bool low_aff_range(const low_aff *x, int64_t *lo, int64_t *hi);
+bool low_aff_is_empty(const low_aff *x); // some index has no value
+NODISCARD bool low_to_tir(low_ctx *cx, low_op *op, const low_aff *x,
+                          tir_aff *out);
+low_op *low_op_new(low_ctx *cx);
+// The finished operation's tensor, over hidden and left indices.
+low_bind low_finish(low_ctx *cx, low_op *op, uint32_t root, const low_end *end);
+
+// ---- lower_shape.c --------------------------------------------------------------
+
+// The extents of a whole-tensor expression (e->rank of them).
+NODISCARD bool low_shape(low_ctx *cx, low_env *env, const ast_expr *e,
+                         int64_t *shape);
+// Ranges of the statement's indices.
+NODISCARD bool low_indices(low_ctx *cx, low_env *env, const ast_stmt *s);
+
+// ---- lower_expr.c ---------------------------------------------------------------
+
+// The node of element 'pos' (e->rank subscripts) of e; constants take the type
+// 'want'. 0 after a mistake.
+uint32_t low_expr(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
+                  const low_aff *pos, num_as want);
+uint32_t low_read_bind(low_ctx *cx, low_op *op, const low_bind *b,
+                       const low_aff *pos);
+low_bind *low_memo_find(const low_env *env, const ast_expr *e);
+void low_memo_add(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *b);
+
+// ---- lower_read.c ---------------------------------------------------------------
+
+uint32_t low_subscript(low_ctx *cx, low_op *op, low_env *env,
+                       const ast_expr *e);
+uint32_t low_literal(low_ctx *cx, low_op *op, const low_env *env,
+                     const ast_expr *e, num_as want);
+
+// ---- lower_reduce.c -------------------------------------------------------------
+
+// Each defines what 'end' says; its reduction part is filled in here.
+low_bind low_reduce(low_ctx *cx, low_env *env, const ast_expr *e, low_end end);
+low_bind low_matmul(low_ctx *cx, low_env *env, const ast_expr *e,
+                    const low_aff *pos, low_end end);
+uint32_t low_reduce_at(low_ctx *cx, low_op *op, low_env *env,
+                       const ast_expr *e);
+uint32_t low_matmul_at(low_ctx *cx, low_op *op, low_env *env,
+                       const ast_expr *e, const low_aff *pos);
+
+// ---- lower_call.c ---------------------------------------------------------------
+
+uint32_t low_call_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
+                     const low_aff *pos, uint32_t result);
+// The results of a call of a function of tensors; want[i], where not NULL, is a
+// tensor to define where type and shape allow.
+low_bind *low_call(low_ctx *cx, low_env *env, const ast_expr *e,
+                   low_bind *const *want);
+
+// ---- lower_stmt.c ---------------------------------------------------------------
+
+void low_stmt(low_ctx *cx, low_env *env, const ast_stmt *s);
+// A whole-tensor expression as a tensor.
+const low_bind *low_materialise(low_ctx *cx, low_env *env, const ast_expr *e);
+
+#endif

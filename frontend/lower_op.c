@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building one operation. Its indices get slots in order of first use; when it
+// is finished they are put in order - hidden ones, those of the left side,
+// those reduced over - and what is not needed is dropped.
+#include "frontend/lower_int.h"
+
+#include <string.h>
+
+#include "ir/tensor_int.h"
+
+// ---- indices and sums of them ---------------------------------------------------
+
+low_index *
+low_new_index(low_ctx *cx, str name, int64_t n, loc at)
+{
+    low_index *ix = ARENA_NEW(cx->a, low_index);
+    *ix = (low_index){.name = name, .id = cx->next_id++, .n = n, .at = at};
+    return ix;
+}
+
+low_aff
+low_aff_of(const low_index *ix)
+{
+    low_aff x = {.n = 1};
+    x.term[0].ix = ix;
+    x.term[0].k = 1;
+    return x;
+}
+
+static bool
+aff_add_term(low_aff *to, const low_index *ix, int64_t k)
+{
+    for (uint32_t i = 0; i < to->n; i++)
+        if (to->term[i].ix == ix)
+            return add_i64(to->term[i].k, k, &to->term[i].k);
+    if (to->n == TIR_INDICES)
+        return false;
+    to->term[to->n].ix = ix;
+    to->term[to->n++].k = k;
+    return true;
+}
+
+bool
+low_aff_add(low_ctx *cx, low_aff *to, int64_t k, const low_aff *x, loc at)
+{
+    int64_t p;
+    bool ok = mul_i64(k, x->c, &p) && add_i64(to->c, p, &to->c);
+    for (uint32_t i = 0; ok && i < x->n; i++)
+        ok = mul_i64(k, x->term[i].k, &p) &&
+             aff_add_term(to, x->term[i].ix, p);
+    if (!ok)
+        low_overflow(cx, at);
+    return ok;
+}
+
+bool
+low_aff_range(const low_aff *x, int64_t *lo, int64_t *hi)
+{
+    *lo = *hi = x->c;
+    for (uint32_t i = 0; i < x->n; i++) {
+        const low_index *ix = x->term[i].ix;
+        int64_t k = x->term[i].k, last, a, b;
+        if (!add_i64(ix->lo, ix->n - 1, &last) || !mul_i64(k, ix->lo, &a) ||
+            !mul_i64(k, last, &b) || !add_i64(*lo, min_i64(a, b), lo) ||
+            !add_i64(*hi, max_i64(a, b), hi))
+            return false;
+    }
+    return true;
+}
+
+bool
+low_aff_is_empty(const low_aff *x)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->term[i].ix->n == 0)
+            return true;
+    return false;
+}
+
+// ---- slots ----------------------------------------------------------------------
+
+low_op *
+low_op_new(low_ctx *cx)
+{
+    low_op *op = ARENA_NEW(cx->a, low_op);
+    (void)vec_add(cx->a, &op->op.nodes);
+    return op;
+}
+
+static bool
+slot_of(low_ctx *cx, low_op *op, const low_index *ix, uint32_t *slot)
+{
+    for (*slot = 0; *slot < op->nslot; ++*slot)
+        if (op->slot[*slot] == ix)
+            return true;
+    if (op->nslot == TIR_INDICES) {
+        LOW_REPORT(cx, cx->at, D_TOO_MANY_INDICES, TIR_INDICES);
+        return false;
+    }
+    op->slot[op->nslot++] = ix;
+    return true;
+}
+
+// Indices of the IR start at 0.
+bool
+low_to_tir(low_ctx *cx, low_op *op, const low_aff *x, tir_aff *out)
+{
+    *out = (tir_aff){.c = x->c};
+    for (uint32_t i = 0; i < x->n; i++) {
+        int64_t k = x->term[i].k, base;
+        uint32_t slot;
+        if (!k)
+            continue;
+        if (!slot_of(cx, op, x->term[i].ix, &slot))
+            return false;
+        if (!mul_i64(k, x->term[i].ix->lo, &base) ||
+            !add_i64(out->c, base, &out->c)) {
+            low_overflow(cx, cx->at);
+            return false;
+        }
+        out->k[slot] += k;
+    }
+    return true;
+}
+
+// ---- finishing ------------------------------------------------------------------
+
+// Keeps the nodes and reads that the root depends on.
+static uint32_t
+drop_unused(low_ctx *cx, tir_op *op, uint32_t root)
+{
+    bool *live = tir_live_nodes(cx->a, op, root);
+    uint32_t *to = ARENA_ARRAY(cx->a, op->nodes.n, uint32_t);
+    tir_op old = *op;
+    memset(&op->nodes, 0, sizeof op->nodes);
+    memset(&op->reads, 0, sizeof op->reads);
+    (void)vec_add(cx->a, &op->nodes);
+    for (uint32_t i = 1; i < old.nodes.n; i++) {
+        if (!live[i])
+            continue;
+        tir_node n = old.nodes.at[i];
+        for (uint32_t k = 0; k < tir_arity(&n); k++)
+            n.arg[k] = to[n.arg[k]];
+        if (n.kind == TIR_N_READ) { // one node a read: they are shared
+            vec_push(cx->a, &op->reads, old.reads.at[n.read]);
+            n.read = op->reads.n - 1;
+        }
+        to[i] = tir_push_node(cx->fn, op, &n);
+    }
+    return to[root];
+}
+
+static void
+mark_used(const tir_aff *x, bool *used)
+{
+    for (uint32_t s = 0; s < TIR_INDICES; s++)
+        used[s] |= x->k[s] != 0;
+}
+
+static void
+find_used(const low_ctx *cx, const tir_op *op, bool *used)
+{
+    for (uint32_t i = 1; i < op->nodes.n; i++)
+        mark_used(&op->nodes.at[i].aff, used);
+    for (uint32_t i = 0; i < op->reads.n; i++)
+        for (uint32_t x = 0;
+             x < cx->fn->tensors.at[op->reads.at[i].tensor].rank; x++)
+            mark_used(&op->reads.at[i].sub[x], used);
+}
+
+static void
+permute_aff(tir_aff *x, const uint32_t *to)
+{
+    tir_aff old = *x;
+    memset(x->k, 0, sizeof x->k);
+    for (uint32_t s = 0; s < TIR_INDICES; s++)
+        if (old.k[s])
+            x->k[to[s]] = old.k[s];
+}
+
+static void
+permute_op(tir_op *op, const uint32_t *to)
+{
+    for (uint32_t i = 1; i < op->nodes.n; i++)
+        permute_aff(&op->nodes.at[i].aff, to);
+    for (uint32_t i = 0; i < op->reads.n; i++)
+        for (uint32_t x = 0; x < TIR_RANK; x++)
+            permute_aff(&op->reads.at[i].sub[x], to);
+}
+
+static bool
+is_among(const low_index *ix, const low_index *const *list, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (list[i] == ix)
+            return true;
+    return false;
+}
+
+// All indices of the operation in their final order.
+typedef struct {
+    const low_index *ix[2 * TIR_INDICES];
+    uint32_t n, nhidden;
+} order;
+
+static void
+add_hidden(order *o, const low_index *ix)
+{
+    uint32_t i = o->n++;
+    for (; i > 0 && o->ix[i - 1]->id > ix->id; i--)
+        o->ix[i] = o->ix[i - 1];
+    o->ix[i] = ix;
+}
+
+static bool
+order_indices(low_ctx *cx, const low_op *op, const low_end *end, order *o)
+{
+    bool used[TIR_INDICES] = {0};
+    find_used(cx, &op->op, used);
+    *o = (order){.n = 0};
+    for (uint32_t s = 0; s < op->nslot; s++)
+        if (used[s] && !is_among(op->slot[s], end->left, end->nleft) &&
+            !is_among(op->slot[s], end->red, end->nred))
+            add_hidden(o, op->slot[s]);
+    o->nhidden = o->n;
+    if (o->n + end->nleft > TIR_RANK) {
+        LOW_REPORT(cx, cx->at, D_LOCAL_RANK, TIR_RANK);
+        return false;
+    }
+    if (o->n + end->nleft + end->nred > TIR_INDICES) {
+        LOW_REPORT(cx, cx->at, D_TOO_MANY_INDICES, TIR_INDICES);
+        return false;
+    }
+    for (uint32_t i = 0; i < end->nleft; i++)
+        o->ix[o->n++] = end->left[i];
+    for (uint32_t i = 0; i < end->nred; i++)
+        o->ix[o->n++] = end->red[i];
+    return true;
+}
+
+static bool
+set_extents(low_ctx *cx, tir_op *op, const order *o)
+{
+    int64_t total = 1;
+    bool fits = true, empty = false;
+    for (uint32_t i = 0; i < o->n; i++) {
+        op->extent[i] = o->ix[i]->n;
+        empty |= o->ix[i]->n == 0;
+        fits = fits && mul_i64(total, o->ix[i]->n, &total);
+    }
+    if (fits || empty)
+        return true;
+    low_overflow(cx, cx->at);
+    return false;
+}
+
+static const char *
+fresh_name(low_ctx *cx, const char *hint)
+{
+    const char *name = hint;
+    const uint32_t *seen = map_get_str(&cx->names, str_of(hint));
+    uint32_t n = seen ? *seen : 0;
+    while (map_get_str(&cx->names, str_of(name)))
+        name = arena_printf(cx->a, "%s_%u", hint, ++n);
+    if (seen)
+        map_put_str(&cx->names, str_of(hint), n);
+    map_put_str(&cx->names, str_of(name), 1);
+    return name;
+}
+
+static bool
+add_temp(low_ctx *cx, const low_end *end, const tir_op *op, uint32_t rank,
+         uint32_t *tensor)
+{
+    const char *name = fresh_name(cx, end->hint);
+    if (!low_check_size(cx, cx->at, str_of(name), end->dtype, rank, op->extent))
+        return false;
+    *tensor = tir_add_tensor(cx->fn, name, TIR_TEMP, end->dtype, rank,
+                             op->extent);
+    cx->fn->tensors.at[*tensor].at = cx->at;
+    return true;
+}
+
+static low_bind
+bind_of(const low_end *end, const order *o, uint32_t tensor)
+{
+    low_bind b = {.is_set = true,
+                  .dtype = end->dtype,
+                  .rank = end->nleft,
+                  .tensor = tensor,
+                  .nhidden = o->nhidden};
+    for (uint32_t i = 0; i < o->nhidden; i++)
+        b.hidden[i] = o->ix[i];
+    for (uint32_t i = 0; i < end->nleft; i++)
+        b.shape[i] = end->left[i]->n;
+    return b;
+}
+
+low_bind
+low_finish(low_ctx *cx, low_op *lop, uint32_t root, const low_end *end)
+{
+    tir_op *op = &lop->op;
+    uint32_t to[TIR_INDICES] = {0}, tensor = end->tensor;
+    order o;
+    if (!root)
+        return (low_bind){0};
+    op->root = drop_unused(cx, op, root);
+    if (!order_indices(cx, lop, end, &o) || !set_extents(cx, op, &o))
+        return (low_bind){0};
+    for (uint32_t s = 0; s < lop->nslot; s++)
+        for (uint32_t i = 0; i < o.n; i++)
+            if (o.ix[i] == lop->slot[s])
+                to[s] = i;
+    permute_op(op, to);
+    uint32_t rank = o.nhidden + end->nleft;
+    if (!end->is_target && !add_temp(cx, end, op, rank, &tensor))
+        return (low_bind){0};
+    SY_CHECK(!end->is_target || !o.nhidden, "hidden indices of a result");
+    op->out = tensor;
+    op->nout = rank;
+    op->nred = end->nred;
+    op->reduce = end->reduce;
+    op->at = cx->at;
+    vec_push(cx->fn->a, &cx->fn->ops, *op);
+    return bind_of(end, &o, tensor);
+}

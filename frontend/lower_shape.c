@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Concrete extents: of whole-tensor expressions, and of the indices of a
+// statement, which take them from the dimensions they stand alone in.
+#include "frontend/lower_int.h"
+
+// ---- whole tensors --------------------------------------------------------------
+
+static bool
+report_shapes(low_ctx *cx, loc at, diag_id id, const char *x, const char *y)
+{
+    if (id == D_MATMUL_MISMATCH)
+        LOW_REPORT(cx, at, D_MATMUL_MISMATCH, x, y);
+    else
+        LOW_REPORT(cx, at, D_SHAPE_MISMATCH, x, y);
+    return false;
+}
+
+// Extents of both must agree, the last dimensions aligned.
+static bool
+merge(low_ctx *cx, loc at, uint32_t rank, int64_t *shape, uint32_t n,
+      const int64_t *other)
+{
+    uint32_t common = rank < n ? rank : n;
+    for (uint32_t i = 1; i <= common; i++)
+        if (shape[rank - i] != other[n - i])
+            return report_shapes(cx, at, D_SHAPE_MISMATCH,
+                                 low_shape_text(cx, rank, shape),
+                                 low_shape_text(cx, n, other));
+    for (uint32_t i = 0; n > rank && i < n; i++)
+        shape[i] = other[i];
+    return true;
+}
+
+static bool
+elementwise_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
+{
+    uint32_t rank = 0;
+    uint32_t nargs = e->call == CALL_CAST ? 1 : e->args.n;
+    for (uint32_t i = 0; i < nargs; i++) {
+        const ast_expr *x = e->args.at[i];
+        int64_t other[TIR_RANK];
+        uint32_t n = (uint32_t)x->rank;
+        if (!low_shape(cx, env, x, other) ||
+            !merge(cx, e->at, rank, shape, n, other))
+            return false;
+        rank = n > rank ? n : rank;
+    }
+    return true;
+}
+
+static bool
+matmul_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
+{
+    const ast_expr *x = e->args.at[0], *y = e->args.at[1];
+    uint32_t rx = (uint32_t)x->rank, ry = (uint32_t)y->rank;
+    int64_t sx[TIR_RANK], sy[TIR_RANK];
+    if (!low_shape(cx, env, x, sx) || !low_shape(cx, env, y, sy))
+        return false;
+    if (sx[rx - 1] != sy[ry > 1 ? ry - 2 : 0])
+        return report_shapes(cx, e->at, D_MATMUL_MISMATCH,
+                             low_shape_text(cx, rx, sx),
+                             low_shape_text(cx, ry, sy));
+    uint32_t bx = rx > 2 ? rx - 2 : 0, by = ry > 2 ? ry - 2 : 0;
+    uint32_t n = bx > by ? bx : by;
+    for (uint32_t i = 0; i < bx; i++)
+        shape[i] = sx[i];
+    if (!merge(cx, e->at, bx, shape, by, sy))
+        return false;
+    if (rx > 1)
+        shape[n++] = sx[rx - 2];
+    if (ry > 1)
+        shape[n++] = sy[ry - 1];
+    return true;
+}
+
+static bool
+bind_shape(const low_bind *b, int64_t *shape)
+{
+    for (uint32_t i = 0; b->is_set && i < b->rank; i++)
+        shape[i] = b->shape[i];
+    return b->is_set;
+}
+
+static bool
+call_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
+{
+    if (e->call != CALL_FN || e->fn->is_scalar)
+        return elementwise_shape(cx, env, e, shape);
+    const low_bind *r = low_call(cx, env, e, NULL);
+    return r && bind_shape(&r[0], shape);
+}
+
+bool
+low_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
+{
+    if (e->rank == 0)
+        return true;
+    if (!low_step(cx, e->at))
+        return false;
+    switch (e->kind) {
+    case E_POISON:
+    case E_INT:
+    case E_FLOAT:
+    case E_SUBSCRIPT:
+    case E_REDUCE: return true; // elements
+    case E_NAME: return bind_shape(&env->binds[e->symbol], shape);
+    case E_UNARY:
+    case E_BINARY: return elementwise_shape(cx, env, e, shape);
+    case E_MATMUL: return matmul_shape(cx, env, e, shape);
+    case E_CALL: return call_shape(cx, env, e, shape);
+    }
+    return false;
+}
+
+// ---- indices --------------------------------------------------------------------
+
+static bool
+fix_index(low_ctx *cx, low_index *ix, int64_t extent, loc at)
+{
+    if (!ix->is_known) {
+        ix->is_known = true;
+        ix->n = extent;
+        ix->at = at;
+        return true;
+    }
+    if (ix->n == extent)
+        return true;
+    LOW_REPORT(cx, at, D_EXTENT_MISMATCH, STR_ARG(ix->name), (long long)extent,
+               (long long)ix->n);
+    diag_note_add(cx->d, ix->at, "extent %lld comes from here",
+                  (long long)ix->n);
+    
+    return false;
+}
+
+static bool
+stated_index(low_ctx *cx, const low_env *env, const ast_index *from,
+             low_index *ix)
+{
+    dim_env dims = {cx->d, env->dims, NULL};
+    int64_t hi;
+    if (!dim_eval(&dims, from->lo, &ix->lo) || !dim_eval(&dims, from->hi, &hi))
+        return false;
+    ix->is_known = ix->is_stated = true;
+    ix->at = loc_join(from->lo->at, from->hi->at);
+    if (hi <= ix->lo)
+        return true; // empty
+    int64_t minus;
+    if (mul_i64(ix->lo, -1, &minus) && add_i64(hi, minus, &ix->n))
+        return true;
+    low_overflow(cx, ix->at);
+    return false;
+}
+
+static bool
+new_indices(low_ctx *cx, low_env *env, const ast_stmt *s)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < s->indices.n; i++) {
+        const ast_index *from = s->indices.at[i];
+        low_index *ix = low_new_index(cx, from->name.s, 0, from->name.at);
+        env->index[from->slot] = ix;
+        ok &= !from->lo || stated_index(cx, env, from, ix);
+    }
+    return ok;
+}
+
+// Every element of the tensor is defined: a stated range must be all of it.
+static bool
+left_index(low_ctx *cx, const low_bind *b, const ast_stmt *s, uint32_t i,
+           low_index *ix)
+{
+    loc at = s->subs.at[i]->at;
+    int64_t want = b->is_target ? b->shape[i] : ix->n;
+    if (!ix->is_stated)
+        return !b->is_target || fix_index(cx, ix, b->shape[i], at);
+    if ((ix->lo == 0 || ix->n == 0) && ix->n == want)
+        return true;
+    LOW_REPORT(cx, ix->at, D_RANGE_START, STR_ARG(ix->name), (long long)want,
+               (long long)ix->lo, (long long)(ix->lo + ix->n));
+    if (b->is_target)
+        diag_note_add(cx->d, at, "the extent is %lld here",
+                      (long long)b->shape[i]);
+    return false;
+}
+
+static bool
+left_indices(low_ctx *cx, const low_env *env, const ast_stmt *s)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < s->left.n; i++)
+        ok &= left_index(cx, &env->binds[s->targets.at[0]], s, i,
+                         env->index[s->left.at[i]->slot]);
+    return ok;
+}
+
+// A read fixes its indices; one with a fill only those that nothing else does.
+typedef enum { BY_NAME, BY_VALUE, BY_FILL } use_round;
+
+static use_round
+round_of(const ast_use *u)
+{
+    if (u->read->fill)
+        return BY_FILL;
+    return u->read->args.at[0]->kind == E_NAME ? BY_NAME : BY_VALUE;
+}
+
+static bool
+use_index(low_ctx *cx, low_env *env, const ast_use *u, use_round round)
+{
+    low_index *ix = env->index[u->index->slot];
+    const ast_expr *base = u->read->args.at[0];
+    int64_t shape[TIR_RANK];
+    if (ix->is_stated || round_of(u) != round ||
+        (round == BY_FILL && ix->is_known))
+        return true;
+    if (!low_shape(cx, env, base, shape))
+        return false;
+    return fix_index(cx, ix, shape[u->dim], u->read->args.at[u->dim + 1]->at);
+}
+
+bool
+low_indices(low_ctx *cx, low_env *env, const ast_stmt *s)
+{
+    bool ok = new_indices(cx, env, s) && left_indices(cx, env, s);
+    for (use_round r = BY_NAME; ok && r <= BY_FILL; r++)
+        for (uint32_t i = 0; i < s->uses.n; i++)
+            ok &= use_index(cx, env, &s->uses.at[i], r);
+    for (uint32_t i = 0; ok && i < s->indices.n; i++)
+        ok = env->index[s->indices.at[i]->slot]->is_known;
+    return ok;
+}
