@@ -240,7 +240,7 @@ take_scalar(reader *r, isa_scalar *s)
     char c = peek(r);
     s->is_vec = c == 's' || c == 'p' || c == 'h';
     if (!s->is_vec)
-        return take_imm(r, r->out->as, &s->imm);
+        return take_imm(r, isa_scalar_as(r->out, s), &s->imm);
     size_t begin = r->pos;
     if (!take_address(r, &s->mem, &s->part, &s->offset, &s->reg))
         return false;

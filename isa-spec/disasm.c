@@ -69,6 +69,14 @@ put_f32(strbuf *out, num_word w)
         strbuf_printf(out, "0x%x", w);
 }
 
+num_as
+isa_scalar_as(const isa_insn *in, const isa_scalar *s)
+{
+    if (s == &in->s1 && in->op1 != NUM_B_NONE)
+        return num_chain(in->as, in->op0, in->op1);
+    return in->as;
+}
+
 static void
 put_scalar(strbuf *out, const isa_scalar *s, num_as as)
 {
@@ -148,7 +156,7 @@ put_record(strbuf *out, const isa_item *it, const isa_insn *in)
         break;
     case ISA_REC_SCALAR:
         strbuf_printf(out, " %s=", it->name);
-        put_scalar(out, p, in->as);
+        put_scalar(out, p, isa_scalar_as(in, p));
         break;
     case ISA_REC_UOP:
         for (uint32_t i = 0; i < ISA_UOPS; i++) {

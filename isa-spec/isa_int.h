@@ -119,7 +119,7 @@ int64_t isa_rule_in_bank(const isa_ap *p, int64_t psum, int64_t banks);
 int64_t isa_rule_start_ok(int64_t part, int64_t n, int64_t partitions);
 int64_t isa_rule_takes1(int64_t func, int64_t as);
 int64_t isa_rule_takes2(int64_t func, int64_t as);
-int64_t isa_rule_compare(int64_t func);
+int64_t isa_rule_follows(int64_t op1, int64_t op0, int64_t as);
 int64_t isa_rule_reduces(int64_t reduce, int64_t as);
 int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
@@ -137,6 +137,8 @@ const isa_info *isa_info_at(uint32_t i);
 // The first form rule that does not hold, or NULL.
 const isa_rule *isa_broken_form(const isa_info *info, const isa_insn *in);
 int64_t isa_get_member(const isa_insn *in, uint32_t offset, uint32_t size);
+// The type of an immediate: that of the operation which takes it.
+num_as isa_scalar_as(const isa_insn *in, const isa_scalar *s);
 // The f32 that a decimal names; false if it is none.
 bool isa_text_f32(str s, num_word *w);
 void isa_set_member(isa_insn *in, uint32_t offset, uint32_t size, uint64_t v);

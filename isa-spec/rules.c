@@ -100,10 +100,12 @@ isa_rule_takes2(int64_t func, int64_t as)
     return num_binary_takes((num_binary)func, (num_as)as);
 }
 
+// Whether op1 takes what op0 gives, or that cast to 'as'.
 int64_t
-isa_rule_compare(int64_t func)
+isa_rule_follows(int64_t op1, int64_t op0, int64_t as)
 {
-    return num_is_compare((num_binary)func);
+    num_as type = num_chain((num_as)as, (num_binary)op0, (num_binary)op1);
+    return num_binary_takes((num_binary)op1, type);
 }
 
 // any and all are for bools, the others for numbers.
