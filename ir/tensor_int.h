@@ -122,6 +122,12 @@ tir_span tir_walk_span(const tir_walk *w, const tir_tensor *t,
 // The function that takes one step of a reduction.
 num_binary tir_reduce_func(num_reduce r);
 
+// ---- tensor_extreme.c -------------------------------------------------------
+
+// Whether the op is the least position at which a maximum or minimum over the
+// same indices is attained; its root is then a select of the position.
+bool tir_attains_extreme(const tir_fn *fn, const tir_op *op);
+
 // ---- tensor_real.c ----------------------------------------------------------
 
 // A value of the reference and a bound on its distance from the exact one.

@@ -15,6 +15,9 @@ typedef struct {
     uint32_t nlive;
     uint32_t *live;
     tir_real **row; // [node]
+    // Of a position that is attained: the least and the greatest position that
+    // may be the one, for every element of a row of out (NULL otherwise).
+    double *first, *last;
 } body;
 
 // ---- rows of nodes ----------------------------------------------------------
@@ -99,6 +102,10 @@ body_new(const tir_fn *fn, const tir_op *op, double *const *val,
               .w = {.op = op, .vec = tir_walk_choose(fn, op)},
               .live = ARENA_ARRAY(fn->a, n, uint32_t),
               .row = ARENA_ARRAY(fn->a, n, tir_real *)};
+    if (tir_attains_extreme(fn, op)) {
+        b.first = ARENA_ARRAY(fn->a, TIR_ROW, double);
+        b.last = ARENA_ARRAY(fn->a, TIR_ROW, double);
+    }
     const bool *live = tir_live_nodes(fn->a, op, op->root);
     for (uint32_t i = 1; i <= op->root; i++) {
         const tir_node *nd = &op->nodes.at[i];
@@ -139,12 +146,49 @@ is_empty(const tir_op *op, uint32_t from, uint32_t to)
 }
 
 static void
+begin_positions(const body *b, int64_t n)
+{
+    for (int64_t e = 0; b->first && e < n; e++) {
+        b->first[e] = (double)INFINITY;
+        b->last[e] = -(double)INFINITY;
+    }
+}
+
+// Element e of a row of roots is a step of element 'to' of out.
+static void
+note_position(const body *b, int64_t e, int64_t to)
+{
+    const tir_node *root = &b->op->nodes.at[b->op->root];
+    tir_real x = b->row[b->op->root][e], none = b->row[root->arg[2]][e];
+    if (x.e == 0 && x.v == none.v)
+        return;
+    double at = b->row[root->arg[1]][e].v;
+    if (at < b->first[to])
+        b->first[to] = at;
+    if (at > b->last[to])
+        b->last[to] = at;
+}
+
+// One of the positions noted is the one.
+static void
+settle_positions(const body *b, int64_t n, tir_real *acc)
+{
+    for (int64_t e = 0; b->first && e < n; e++) {
+        double lo = b->first[e], hi = b->last[e], v = acc[e].v;
+        if (lo <= v && v <= hi)
+            acc[e].e = v - lo > hi - v ? v - lo : hi - v;
+    }
+}
+
+static void
 step_row(const body *b, int64_t n, tir_real *acc, const tir_real *x)
 {
     num_as as = b->op->nodes.at[b->op->root].as;
     num_binary f = tir_reduce_func(b->op->reduce);
     for (int64_t e = 0; e < n; e++)
         acc[e] = tir_real_binary(f, as, acc[e], x[e]);
+    for (int64_t e = 0; b->first && e < n; e++)
+        note_position(b, e, e);
 }
 
 static void
@@ -155,9 +199,11 @@ reduce_out_row(body *b, int64_t n, tir_real *acc)
     fill_row(acc, n, tir_real_const(as, num_reduce_identity(op->reduce, as)));
     if (is_empty(op, op->nout, op->nout + op->nred))
         return;
+    begin_positions(b, n);
     do
         step_row(b, n, acc, eval_row(b, n));
     while (tir_walk_next(&b->w, op->nout, op->nout + op->nred));
+    settle_positions(b, n, acc);
 }
 
 static void
@@ -188,15 +234,19 @@ reduce_along(body *b)
     int64_t extent = op->extent[b->w.vec], *at = &b->w.at[b->w.vec];
     if (is_empty(op, op->nout, op->nout + op->nred))
         return acc;
+    begin_positions(b, 1);
     do {
         for (*at = 0; *at < extent; *at += TIR_ROW) {
             int64_t n = min_i64(extent - *at, TIR_ROW);
             const tir_real *x = eval_row(b, n);
             for (int64_t e = 0; e < n; e++)
                 acc = tir_real_binary(f, as, acc, x[e]);
+            for (int64_t e = 0; b->first && e < n; e++)
+                note_position(b, e, 0);
         }
         *at = 0;
     } while (tir_walk_next(&b->w, op->nout, op->nout + op->nred));
+    settle_positions(b, 1, &acc);
     return acc;
 }
 

@@ -655,7 +655,8 @@ test_reference_softmax(void **state)
         for (int j = 0; j < N; j++) {
             long double y = expl(s[j] - top) / sum;
             double e = r.err[2][i * N + j];
-            assert_true(fabsl(y - (long double)r.val[2][i * N + j]) <= e);
+            assert_true(fabsl(y - (long double)r.val[2][i * N + j]) <=
+                        (long double)e);
             assert_true(e > 0 && e < 1e-10 * (double)y);
         }
     }
@@ -745,6 +746,32 @@ test_reference_decisions(void **state)
     assert_true(e > 0 && e < 1e-16);
 }
 
+// The position of a maximum is certain where one element alone can be it.
+static void
+test_reference_argmax(void **state)
+{
+    (void)state;
+    const tir_fn *fn = parse_ok(
+        "tensor_ir @f { input x: f32[3, 5] output y: i32[3] output z: i32[] "
+        "temp t: f32[3, 5] temp m: f32[3] temp q: f32[] "
+        "t[i0:3, i1:5] = map exp(x[i0, i1]) "
+        "m[i0:3] = max[r0:5] t[i0, r0] "
+        "y[i0:3] = min[r0:5] { %1 = t[i0, r0] %2 = m[i0] "
+        "select(or(eq(%1, %2), and(isnan(%1), isnan(%2))), "
+        "index(r0), 2147483647) } "
+        "q[] = max[r0:3, r1:5] exp(t[r0, r1]) "
+        "z[] = min[r0:3, r1:5] select(eq(exp(t[r0, r1]), q[]), "
+        "index(5*r0 + r1), 2147483647) }");
+    void **buf = new_buffers(fn);
+    const float x[15] = {1, 3, 2, 0, 1, 5, 4, 3, 3, 1, 1, 2, 2, 0, -9};
+    memcpy(buf[0], x, sizeof x);
+    reference r = reference_of(fn, buf);
+    assert_true(r.val[1][0] == 1 && r.err[1][0] == 0);
+    assert_true(r.val[1][1] == 0 && r.err[1][1] == 0);
+    assert_true(r.val[1][2] == 1 && r.err[1][2] == 1); // a tie within errors
+    assert_true(r.val[2][0] == 5 && r.err[2][0] == 0);
+}
+
 // Expressions over + - * / sqrt exp in long double.
 static long double
 long_node(const tir_op *op, uint32_t node, const float *x)
@@ -806,7 +833,7 @@ test_reference_random(void **state)
         if (isfinite(v) && isfinite(e) && fabsl(want) < 1e300L) {
             compared++;
             // long double rounds too, 2^11 times finer than the bound's unit.
-            if (!(fabsl(want - (long double)v) <= 1.01L * e))
+            if (!(fabsl(want - (long double)v) <= 1.01L * (long double)e))
                 fail_msg("%s: %.17Lg, %.17g +- %g", text_of(m.fn), want, v, e);
         }
         arena_restore(mem, mark);
@@ -883,6 +910,7 @@ main(void)
         cmocka_unit_test(test_reference_softmax),
         cmocka_unit_test(test_reference_exact),
         cmocka_unit_test(test_reference_decisions),
+        cmocka_unit_test(test_reference_argmax),
         cmocka_unit_test(test_reference_random),
         cmocka_unit_test(test_reference_no_floats),
         cmocka_unit_test(test_reference_integers),
