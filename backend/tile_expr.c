@@ -73,7 +73,6 @@ val_copy(lower *lw, const tile_domain *dom, const tile_val *v, dim_mask over,
         return r;
     }
     tile_op *o = lower_op(lw, dom, NUM_OP_COPY, ENG_VECTOR);
-    o->as = v->as;
     o->dst = val_ref(dom, &r, over);
     o->a = val_ref(dom, v, over);
     return r;
@@ -213,7 +212,6 @@ lower_select(expr *x, const tir_node *n)
     dim_mask mask = c.mask | t.mask | (e->kind == VAL_REF ? e->mask : 0);
     tile_val r = val_copy(lw, x->dom, e, mask, dtype);
     tile_op *o = lower_op(lw, x->dom, NUM_OP_SELECT, ENG_VECTOR);
-    o->as = n->as;
     o->dst = val_ref(x->dom, &r, mask);
     o->a = val_ref(x->dom, &t, mask);
     o->b = val_ref(x->dom, &c, mask);
@@ -230,7 +228,6 @@ lower_affine(expr *x, const tir_node *n)
             mask |= 1u << d;
     tile_val r = val_new(x->lw, dom, mask, NUM_AS_I32, DT_I32, 2, "iota");
     tile_op *o = lower_op(x->lw, dom, NUM_OP_IOTA, ENG_GPSIMD);
-    o->as = NUM_AS_I32;
     o->dst = val_ref(dom, &r, mask);
     o->iota_base = aff_over(dom, &n->aff);
     o->iota_part = dom->part == DOM_NONE ? 0 : n->aff.k[dom->part];

@@ -380,7 +380,6 @@ emit_ldw(mm *g, const tile_val *s, uint32_t mi, const tile_count *k,
     tile_op *o = tile_add_op(g->lw->out, g->lw->body, NUM_OP_LDW, ENG_TENSOR);
     o->at = g->lw->at;
     o->parts = o->dst_parts = *k;
-    o->as = NUM_AS_F32;
     o->dst.id = o->b.id = TILE_ABSENT;
     o->a = (tile_ref){.id = s->buf, .off = s->off};
     o->a.off.c += mi * g->sh->tm * (s->step[0] ? s->step[0] : 1);
@@ -424,7 +423,6 @@ emit_matmul(mm *g, const tile_val *x, uint32_t mi, uint32_t ni,
     tile_op *o =
         tile_add_op(g->lw->out, g->lw->body, NUM_OP_MATMUL, ENG_TENSOR);
     o->at = g->lw->at;
-    o->as = NUM_AS_F32;
     o->parts = *k;
     o->dst_parts = m;
     o->b.id = TILE_ABSENT;
