@@ -470,7 +470,7 @@ verify_special(tile_verifier *v)
         ref_dtype(fn, &op->a) != ref_dtype(fn, &op->dst)) {
         tile_fail_op(v, "it moves elements of one type");
     }
-    if (op->engine == ENG_TENSOR && op->op != NUM_OP_DMA &&
+    if ((op->op == NUM_OP_LDW || op->op == NUM_OP_MATMUL) &&
         (!num_is_float(ref_dtype(fn, &op->a)) ||
          (op->op == NUM_OP_MATMUL && !num_is_float(ref_dtype(fn, &op->dst))))) {
         tile_fail_op(v, "the tensor engine multiplies floats");

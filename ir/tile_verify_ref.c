@@ -305,7 +305,10 @@ ref_span(const tile_ref *r, const tile_count *parts, int64_t *lo, int64_t *hi)
     *lo = min_i64(span, 0);
     *hi = max_i64(span, 0);
     for (uint32_t d = 0; d < r->ndim; d++) {
-        span = r->dim[d].step * (r->dim[d].count - 1);
+        int64_t count =
+            d == 0 && r->ragged ? tile_count_max(&r->outer) : r->dim[d].count;
+
+        span = r->dim[d].step * (count - 1);
         *lo += min_i64(span, 0);
         *hi += max_i64(span, 0);
     }
