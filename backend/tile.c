@@ -174,12 +174,33 @@ collect_eviction(const lower *lw, uint32_t at, uint32_t *ops)
     return n;
 }
 
+// Whether the array earns its trouble: a product of rows that share nothing is
+// faster element by element.
+static bool
+pays_on_array(const tir_op *op, const tir_contraction *c)
+{
+    int64_t m = 1, n = 1, batch = 1;
+    for (uint32_t i = 0; i < c->nm; i++)
+        m *= op->extent[c->m[i]];
+    for (uint32_t i = 0; i < c->nn; i++)
+        n *= op->extent[c->n[i]];
+    for (uint32_t i = 0; i < c->nbatch; i++)
+        batch *= op->extent[c->batch[i]];
+    return max_i64(m, n) >= 8 || (batch == 1 && m * n > 1);
+}
+
+static bool
+goes_on_array(const lower *lw, const tir_op *op, tir_contraction *c)
+{
+    return tir_as_contraction(lw->in, op, c) && pays_on_array(op, c);
+}
+
 static bool
 is_plain(const lower *lw, const tir_op *op)
 {
     tir_contraction c;
     return !is_empty_range(op, 0, op->nout + op->nred) &&
-           !tir_is_pad(lw->in, op) && !tir_as_contraction(lw->in, op, &c);
+           !tir_is_pad(lw->in, op) && !goes_on_array(lw, op, &c);
 }
 
 static uint32_t
@@ -232,7 +253,7 @@ lower_next(lower *lw, uint32_t at, uint32_t *done)
         return lower_identity(lw, op);
     if (tir_is_pad(lw->in, op))
         return lower_padded(lw, op);
-    if (tir_as_contraction(lw->in, op, &c)) {
+    if (goes_on_array(lw, op, &c)) {
         n = collect_eviction(lw, at, ops);
         if (lower_contraction(lw, &c, ops, n)) {
             *done = n;
