@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C API as an outside program sees it: only systole.h. Expected values are
+// computed here.
+#include "systole/systole.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char matmul[] =
+    "kernel matmul[M, K, N](a: f32[M, K], b: f32[K, N]) -> (c: f32[M, N]) {\n"
+    "  c[m, n] = sum[k] a[m, k] * b[k, n]\n"
+    "}\n";
+
+static const char two[] =
+    "kernel one[N](x: f32[N]) -> (y: f32[N]) { y[i] = x[i] + 1.0 }\n"
+    "kernel other[M](x: i32[M]) -> (y: i32[M]) { y[i] = x[i] * 3 }\n";
+
+static int
+setup(void **state)
+{
+    *state = sy_session_new();
+    return *state ? 0 : 1;
+}
+
+static int
+teardown(void **state)
+{
+    sy_session_free(*state);
+    return 0;
+}
+
+static sy_module *
+parse(sy_session *s, const char *name, const char *text)
+{
+    sy_module *m = NULL;
+    sy_status st =
+        sy_module_parse(s, name, text, strlen(text), SY_KIND_AUTO, &m);
+    for (size_t i = 0; st != SY_OK && i < sy_diagnostic_count(s); i++)
+        print_message("%s", sy_diagnostic_text(s, i, 0));
+    assert_int_equal(st, SY_OK);
+    return m;
+}
+
+static sy_program *
+compile(sy_session *s, const sy_module *m, const char *kernel,
+        const sy_dim *dims, size_t n)
+{
+    sy_compile_options o = {.size = sizeof o,
+                            .kernel = kernel,
+                            .target = "tiny",
+                            .dims = dims,
+                            .dim_count = n,
+                            .opt_level = -1};
+    sy_program *p = NULL;
+    sy_status st = sy_compile(s, m, &o, &p);
+    for (size_t i = 0; st != SY_OK && i < sy_diagnostic_count(s); i++)
+        print_message("%s", sy_diagnostic_text(s, i, 0));
+    assert_int_equal(st, SY_OK);
+    return p;
+}
+
+static const sy_dim small[] = {{"M", 3}, {"K", 20}, {"N", 5}};
+
+static sy_program *
+small_matmul(sy_session *s)
+{
+    return compile(s, parse(s, "matmul.tk", matmul), NULL, small, 3);
+}
+
+// ---- inputs
+// --------------------------------------------------------------------
+
+static void
+module_tells_its_kernels(void **state)
+{
+    sy_module *m = parse(*state, "two.tk", two);
+    assert_int_equal(sy_module_kind(m), SY_KIND_TK);
+    assert_int_equal(sy_module_kernel_count(m), 2);
+    assert_string_equal(sy_module_kernel_name(m, 0), "one");
+    assert_string_equal(sy_module_kernel_name(m, 1), "other");
+    assert_int_equal(sy_kernel_dim_count(m, 1), 1);
+    assert_string_equal(sy_kernel_dim_name(m, 1, 0), "M");
+    assert_int_equal(sy_kernel_param_count(m, 1), 2);
+    int out = 9;
+    sy_array_type t = sy_kernel_param(m, 1, 0, &out);
+    assert_string_equal(t.name, "x");
+    assert_string_equal(t.dtype, "i32");
+    assert_int_equal(t.rank, 1);
+    assert_int_equal(t.shape[0], -1);
+    assert_int_equal(out, 0);
+    sy_kernel_param(m, 1, 1, &out);
+    assert_int_equal(out, 1);
+}
+
+static void
+expect_code(sy_session *s, uint32_t code)
+{
+    assert_int_not_equal(sy_diagnostic_count(s), 0);
+    assert_int_equal(sy_diagnostic_at(s, 0).code, code);
+    assert_non_null(sy_explain(code));
+    sy_diagnostics_clear(s);
+}
+
+static void
+bad_inputs_are_rejected(void **state)
+{
+    sy_session *s = *state;
+    sy_module *m = NULL;
+    assert_int_equal(sy_module_parse(s, "e", "", 0, SY_KIND_AUTO, &m),
+                     SY_REJECTED);
+    expect_code(s, 2);
+    assert_int_equal(sy_module_parse(s, "b", "\1\2\3", 3, SY_KIND_AUTO, &m),
+                     SY_REJECTED);
+    expect_code(s, 3);
+    assert_int_equal(sy_module_parse(s, "f",
+                                     "fn f(x: f32) -> (y: f32) { y = x }\n", 34,
+                                     SY_KIND_AUTO, &m),
+                     SY_REJECTED);
+    expect_code(s, 5);
+    assert_int_equal(sy_module_parse(s, "s", "kernel k(", 9, SY_KIND_AUTO, &m),
+                     SY_REJECTED);
+    sy_diagnostic d = sy_diagnostic_at(s, 0);
+    assert_string_equal(d.file, "s");
+    assert_int_equal(d.line, 1);
+    assert_null(m);
+    assert_int_equal(sy_module_parse(s, NULL, "", 0, SY_KIND_AUTO, &m),
+                     SY_USAGE);
+}
+
+static void
+bad_choices_are_rejected(void **state)
+{
+    sy_session *s = *state;
+    sy_module *m = parse(s, "two.tk", two);
+    sy_program *p = NULL;
+    sy_compile_options o = {.size = sizeof o, .opt_level = -1};
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_REJECTED);
+    assert_int_equal(sy_diagnostic_at(s, 0).note_count, 2);
+    expect_code(s, 6);
+    o.kernel = "none";
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_REJECTED);
+    expect_code(s, 7);
+    o.kernel = "one";
+    o.target = "vax";
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_REJECTED);
+    expect_code(s, 8);
+    o.target = NULL;
+    o.stop_after = "lunch";
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_REJECTED);
+    expect_code(s, 9);
+    o.stop_after = NULL;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_REJECTED); // N is unknown
+    assert_int_not_equal(sy_diagnostic_count(s), 0);
+    sy_diagnostics_clear(s);
+    sy_dim huge = {"N", (int64_t)1 << 36};
+    o.dims = &huge;
+    o.dim_count = 1;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_REJECTED);
+    expect_code(s, 900);
+    o.size = 3;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_USAGE);
+    assert_null(p);
+}
+
+// ---- running
+// -------------------------------------------------------------------
+
+static sy_status
+run(sy_session *s, sy_program *p, sy_engine engine)
+{
+    sy_run_options o = {.size = sizeof o, .engine = engine};
+    return sy_run(s, p, &o);
+}
+
+static void
+bind_matmul(sy_session *s, sy_program *p, float *a, float *b, float *c)
+{
+    for (int i = 0; i < 60; i++)
+        a[i] = (float)(i % 7 - 3);
+    for (int i = 0; i < 100; i++)
+        b[i] = (float)(i % 5 - 2);
+    assert_int_equal(sy_bind(s, p, "a", a, 60 * sizeof *a), SY_OK);
+    assert_int_equal(sy_bind(s, p, "b", b, 100 * sizeof *b), SY_OK);
+    assert_int_equal(sy_bind(s, p, "c", c, 15 * sizeof *c), SY_OK);
+}
+
+// Small integers: every level must give the exact product.
+static void
+every_engine_multiplies(void **state)
+{
+    static const sy_engine engines[] = {SY_ENGINE_TENSOR, SY_ENGINE_TILE,
+                                        SY_ENGINE_INTERP};
+    sy_session *s = *state;
+    sy_program *p = small_matmul(s);
+    float a[60], b[100], c[15];
+    bind_matmul(s, p, a, b, c);
+    for (size_t e = 0; e < 3; e++) {
+        memset(c, 0xff, sizeof c);
+        assert_int_equal(run(s, p, engines[e]), SY_OK);
+        for (int m = 0; m < 3; m++) {
+            for (int n = 0; n < 5; n++) {
+                float want = 0;
+                for (int k = 0; k < 20; k++)
+                    want += a[m * 20 + k] * b[k * 5 + n];
+                assert_true(c[m * 5 + n] == want);
+            }
+        }
+    }
+}
+
+static void
+kernels_of_a_file_are_separate(void **state)
+{
+    sy_session *s = *state;
+    sy_module *m = parse(s, "two.tk", two);
+    sy_dim d = {"M", 40};
+    sy_program *p = compile(s, m, "other", &d, 1);
+    int32_t x[40], y[40];
+    for (int i = 0; i < 40; i++)
+        x[i] = i * 50000000;
+    assert_int_equal(sy_bind(s, p, "x", x, sizeof x), SY_OK);
+    assert_int_equal(sy_bind(s, p, "y", y, sizeof y), SY_OK);
+    assert_int_equal(run(s, p, SY_ENGINE_INTERP), SY_OK);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal((uint32_t)y[i], (uint32_t)x[i] * 3u);
+}
+
+static void
+binding_is_checked(void **state)
+{
+    sy_session *s = *state;
+    sy_program *p = small_matmul(s);
+    float x[60];
+    assert_int_equal(run(s, p, SY_ENGINE_INTERP), SY_REJECTED);
+    assert_int_equal(sy_diagnostic_count(s), 3);
+    expect_code(s, 702);
+    assert_int_equal(sy_bind(s, p, "z", x, sizeof x), SY_REJECTED);
+    expect_code(s, 700);
+    assert_int_equal(sy_bind(s, p, "a", x, sizeof x - 1), SY_REJECTED);
+    expect_code(s, 701);
+    assert_int_equal(sy_bind(s, p, "a", NULL, sizeof x), SY_USAGE);
+}
+
+static void
+instruction_limit_is_a_status(void **state)
+{
+    sy_session *s = *state;
+    sy_program *p = small_matmul(s);
+    float a[60], b[100], c[15];
+    bind_matmul(s, p, a, b, c);
+    sy_run_options o = {.size = sizeof o, .max_instructions = 2};
+    assert_int_equal(sy_run(s, p, &o), SY_LIMIT);
+    assert_int_not_equal(sy_diagnostic_count(s), 0);
+}
+
+// ---- emitting
+// ------------------------------------------------------------------
+
+static void
+emit(sy_session *s, sy_program *p, sy_emit what, const void **bytes, size_t *n)
+{
+    assert_int_equal(sy_program_emit(s, p, what, bytes, n), SY_OK);
+    assert_int_not_equal(*n, 0);
+}
+
+static void
+every_form_compiles_to_the_same_results(void **state)
+{
+    static const sy_emit forms[] = {SY_EMIT_TENSOR, SY_EMIT_TILE, SY_EMIT_ASM,
+                                    SY_EMIT_OBJECT};
+    static const sy_kind kinds[] = {SY_KIND_TENSOR, SY_KIND_TILE, SY_KIND_ASM,
+                                    SY_KIND_OBJECT};
+    sy_session *s = *state;
+    sy_program *p = small_matmul(s);
+    float a[60], b[100], c[15], again[15];
+    bind_matmul(s, p, a, b, c);
+    assert_int_equal(run(s, p, SY_ENGINE_INTERP), SY_OK);
+    for (size_t i = 0; i < 4; i++) {
+        const void *bytes = NULL;
+        size_t n = 0;
+        emit(s, p, forms[i], &bytes, &n);
+        sy_module *m = NULL;
+        assert_int_equal(sy_module_parse(s, "form", bytes, n, SY_KIND_AUTO, &m),
+                         SY_OK);
+        assert_int_equal(sy_module_kind(m), kinds[i]);
+        assert_string_equal(sy_module_kernel_name(m, 0), "matmul");
+        sy_program *q = compile(s, m, NULL, NULL, 0);
+        memset(again, 0xff, sizeof again);
+        bind_matmul(s, q, a, b, again);
+        assert_int_equal(run(s, q, SY_ENGINE_INTERP), SY_OK);
+        assert_memory_equal(c, again, sizeof c);
+    }
+}
+
+static void
+assembly_round_trips_to_the_byte(void **state)
+{
+    sy_session *s = *state;
+    const void *object = NULL, *back = NULL;
+    const char *text = NULL;
+    size_t n = 0, back_n = 0;
+    emit(s, small_matmul(s), SY_EMIT_OBJECT, &object, &n);
+    assert_int_equal(sy_disassemble(s, "o", object, n, &text), SY_OK);
+    assert_int_equal(sy_assemble(s, "t", text, strlen(text), &back, &back_n),
+                     SY_OK);
+    assert_int_equal(n, back_n);
+    assert_memory_equal(object, back, n);
+    assert_int_equal(sy_disassemble(s, "o", "no object", 9, &text),
+                     SY_REJECTED);
+    expect_code(s, 3);
+}
+
+static void
+stopping_early_leaves_an_ir(void **state)
+{
+    sy_session *s = *state;
+    sy_module *m = parse(s, "matmul.tk", matmul);
+    sy_compile_options o = {.size = sizeof o,
+                            .dims = small,
+                            .dim_count = 3,
+                            .opt_level = -1,
+                            .print_after = "all",
+                            .stop_after = "tile",
+                            .verify_each = 1};
+    sy_program *p = NULL;
+    const void *bytes = NULL;
+    size_t n = 0;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_OK);
+    assert_int_not_equal(strlen(sy_program_dump(p)), 0);
+    emit(s, p, SY_EMIT_TILE, &bytes, &n);
+    emit(s, p, SY_EMIT_TENSOR, &bytes, &n);
+    assert_int_equal(sy_program_emit(s, p, SY_EMIT_OBJECT, &bytes, &n),
+                     SY_REJECTED);
+    expect_code(s, 13);
+}
+
+// ---- checking
+// ------------------------------------------------------------------
+
+static const sy_check_row *
+row_against(const sy_check_row *rows, size_t n, const char *against)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(rows[i].against, against) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static void
+check_passes_and_has_teeth(void **state)
+{
+    sy_session *s = *state;
+    sy_program *p = small_matmul(s);
+    sy_check_options o = {.size = sizeof o, .seed = 5, .orders = 3};
+    const sy_check_row *rows = NULL;
+    size_t n = 0;
+    assert_int_equal(sy_check(s, p, &o, &rows, &n), SY_OK);
+    assert_non_null(row_against(rows, n, "tile"));
+    assert_non_null(row_against(rows, n, "orders"));
+    const sy_check_row *ref = row_against(rows, n, "reference");
+    assert_non_null(ref);
+    assert_true(ref->ok && ref->worst <= 1);
+
+    // A claimed result with one product dropped must fail, the true one pass.
+    float c[15];
+    assert_int_equal(sy_draw(s, p, 5), SY_OK);
+    assert_int_equal(sy_bind(s, p, "c", c, sizeof c), SY_OK);
+    assert_int_equal(run(s, p, SY_ENGINE_INTERP), SY_OK);
+    assert_int_equal(sy_check(s, p, &o, &rows, &n), SY_OK);
+    assert_true(row_against(rows, n, "claim")->ok);
+    c[7] += 0.001f;
+    assert_int_equal(sy_check(s, p, &o, &rows, &n), SY_MISMATCH);
+    const sy_check_row *claim = row_against(rows, n, "claim");
+    assert_false(claim->ok);
+    assert_true(claim->worst > 1);
+    assert_int_equal(claim->rank, 2);
+    assert_int_equal(claim->index[0], 1);
+    assert_int_equal(claim->index[1], 2);
+    assert_non_null(strstr(claim->where, "matmul.tk:2"));
+}
+
+// ---- the rest
+// ------------------------------------------------------------------
+
+static void
+targets_describe_themselves(void **state)
+{
+    bool tiny = false;
+    for (uint32_t i = 0; i < sy_target_count(); i++) {
+        const char *name = sy_target_name(i);
+        tiny = tiny || strcmp(name, "tiny") == 0;
+        assert_non_null(sy_target_text(*state, name));
+    }
+    assert_true(tiny);
+    assert_null(sy_target_name(sy_target_count()));
+    assert_null(sy_target_text(*state, "vax"));
+    assert_null(sy_explain(9999));
+    assert_string_equal(sy_version(), SYSTOLE_VERSION);
+    sy_session_free(NULL);
+}
+
+// Two sessions at once do not know of each other.
+static void
+sessions_are_independent(void **state)
+{
+    sy_session *other = sy_session_new();
+    sy_module *m = NULL;
+    assert_non_null(other);
+    assert_int_equal(sy_module_parse(other, "e", "", 0, SY_KIND_AUTO, &m),
+                     SY_REJECTED);
+    assert_int_equal(sy_diagnostic_count(*state), 0);
+    sy_session_free(other);
+    small_matmul(*state);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(module_tells_its_kernels),
+        T(bad_inputs_are_rejected),
+        T(bad_choices_are_rejected),
+        T(every_engine_multiplies),
+        T(kernels_of_a_file_are_separate),
+        T(binding_is_checked),
+        T(instruction_limit_is_a_status),
+        T(every_form_compiles_to_the_same_results),
+        T(assembly_round_trips_to_the_byte),
+        T(stopping_early_leaves_an_ir),
+        T(check_passes_and_has_teeth),
+        T(targets_describe_themselves),
+        T(sessions_are_independent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
