@@ -52,7 +52,8 @@ tir_attains_extreme(const tir_fn *fn, const tir_op *op)
 {
     const tir_node *at = op->nodes.at, *root = &at[op->root];
     if (op->reduce != NUM_R_MIN || root->kind != TIR_N_SELECT ||
-        root->as != NUM_AS_I32 || at[root->arg[2]].kind != TIR_N_CONST ||
+        root->as != NUM_AS_I32 || at[root->arg[1]].kind != TIR_N_AFFINE ||
+        at[root->arg[2]].kind != TIR_N_CONST ||
         at[root->arg[2]].imm != num_reduce_identity(NUM_R_MIN, NUM_AS_I32))
         return false;
     const tir_node *c = &at[root->arg[0]];

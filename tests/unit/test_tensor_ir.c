@@ -234,6 +234,34 @@ test_text_depth(void **state)
     assert_rejected(b.p, D_TIR_NEST);
 }
 
+// Damaged text is rejected or means something; it never does harm.
+static void
+test_text_damaged(void **state)
+{
+    (void)state;
+    uint64_t seed = 11;
+    uint32_t accepted = 0;
+    for (int round = 0; round < 3000; round++) {
+        arena_mark mark = arena_save(mem);
+        char *text = str_z(mem, STR(everything));
+        for (uint64_t n = 1 + rng_next(&seed) % 3; n > 0; n--) {
+            uint64_t at = rng_next(&seed) % (sizeof everything - 1);
+            uint64_t from = rng_next(&seed) % (sizeof everything - 1);
+            text[at] = everything[from];
+        }
+        if (round % 5 == 0)
+            text[rng_next(&seed) % (sizeof everything - 1)] = '\0';
+        diags d;
+        tir_fn *fn = parse(text, &d);
+        assert_true(fn ? d.errors == 0 : d.errors > 0);
+        accepted += fn != NULL;
+        if (fn)
+            assert_round_trip(fn);
+        arena_restore(mem, mark);
+    }
+    assert_in_range(accepted, 1, 2000);
+}
+
 // A long chain of shared and unshared nodes still round-trips.
 static void
 test_text_long_chain(void **state)
@@ -570,6 +598,7 @@ main(void)
         cmocka_unit_test(test_text_constants_exact),
         cmocka_unit_test(test_text_mistakes),
         cmocka_unit_test(test_text_depth),
+        cmocka_unit_test(test_text_damaged),
         cmocka_unit_test(test_text_long_chain),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_rules_of_data),
