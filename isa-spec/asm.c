@@ -74,7 +74,8 @@ take_word(reader *r)
     return (str){r->s.p + begin, r->pos - begin};
 }
 
-// ---- numbers ------------------------------------------------------------------
+// ---- numbers
+// ------------------------------------------------------------------
 
 static bool
 take_u64(reader *r, uint64_t max, uint64_t *v)
@@ -139,7 +140,8 @@ take_name(reader *r, const isa_names *names, const char *what, uint32_t *v)
     return expected(r, what);
 }
 
-// ---- operands --------------------------------------------------------------------
+// ---- operands
+// --------------------------------------------------------------------
 
 // MEM[PART,OFFSET+rN ...: up to, but not including, what follows the register.
 static bool
@@ -173,8 +175,7 @@ take_dim(reader *r, isa_ap *p)
     uint32_t i = p->ndim++;
     if (!take_i64(r, &p->dim[i].step) || !need(r, ","))
         return false;
-    if (i == 0 && peek(r) == 'r' &&
-        (!take_reg(r, &p->creg) || !need(r, "<=")))
+    if (i == 0 && peek(r) == 'r' && (!take_reg(r, &p->creg) || !need(r, "<=")))
         return false;
     return take_u32(r, &p->dim[i].count) && need(r, ")");
 }
@@ -308,7 +309,8 @@ take_post(reader *r)
     return true;
 }
 
-// ---- items --------------------------------------------------------------------------
+// ---- items
+// --------------------------------------------------------------------------
 
 // The instruction's item of this name or record kind, or NULL.
 static const isa_item *
@@ -328,8 +330,7 @@ mark_seen(reader *r, const isa_item *it, str name)
     uint64_t bit = 1ull << (it - r->info->format->item);
     if (r->seen & bit) {
         size_t begin = (size_t)(name.p - r->s.p);
-        diag(r->d, place(r, begin, begin + name.n), D_ASM_TWICE,
-             STR_ARG(name));
+        diag(r->d, place(r, begin, begin + name.n), D_ASM_TWICE, STR_ARG(name));
         return false;
     }
     r->seen |= bit;
@@ -342,7 +343,7 @@ take_number(reader *r, const isa_item *it, uint32_t i)
     int64_t v = 0;
     uint64_t u = 0;
     size_t begin = r->pos;
-    uint64_t max = it->size == 8 ? (uint64_t)INT64_MAX
+    uint64_t max = it->size == 8   ? (uint64_t)INT64_MAX
                    : it->size == 4 ? UINT32_MAX
                                    : UINT8_MAX;
     bool ok = it->kind == ISA_F_INT ? take_i64(r, &v) : take_u64(r, max, &u);
@@ -445,7 +446,8 @@ take_item(reader *r)
     return mark_seen(r, it, w) && take_value(r, it);
 }
 
-// ---- the line --------------------------------------------------------------------------
+// ---- the line
+// --------------------------------------------------------------------------
 
 static bool
 take_suffixes(reader *r)

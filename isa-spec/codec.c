@@ -75,7 +75,8 @@ isa_set_member(isa_insn *in, uint32_t offset, uint32_t size, uint64_t v)
         memcpy(p, &v, 8);
 }
 
-// ---- bits ---------------------------------------------------------------------
+// ---- bits
+// ---------------------------------------------------------------------
 
 static uint64_t
 get_bits(const uint8_t *word, uint32_t bit, uint32_t width)
@@ -116,7 +117,8 @@ bits_zero(const uint8_t *word, uint32_t bit, uint32_t width)
     return true;
 }
 
-// ---- rules of form -----------------------------------------------------------------
+// ---- rules of form
+// -----------------------------------------------------------------
 
 const isa_rule *
 isa_broken_form(const isa_info *info, const isa_insn *in)
@@ -141,7 +143,8 @@ in_enum(const isa_field *f, uint64_t v)
     return f->kind != ISA_F_ENUM || v < f->names->n;
 }
 
-// ---- decoding ------------------------------------------------------------------------
+// ---- decoding
+// ------------------------------------------------------------------------
 
 // Whether the field is there at all, by its selector's bit.
 static bool
@@ -186,7 +189,8 @@ isa_decode(const uint8_t word[ISA_INSN_BYTES], isa_insn *out)
     return false;
 }
 
-// ---- encoding --------------------------------------------------------------------------
+// ---- encoding
+// --------------------------------------------------------------------------
 
 static bool
 fits_field(const isa_field *f, int64_t v)
@@ -255,8 +259,7 @@ find_stray(const isa_info *info, const isa_insn *in)
 }
 
 bool
-isa_encode(const isa_insn *in, uint8_t word[ISA_INSN_BYTES],
-           const char **field)
+isa_encode(const isa_insn *in, uint8_t word[ISA_INSN_BYTES], const char **field)
 {
     memset(word, 0, ISA_INSN_BYTES);
     const isa_info *info = isa_info_of(in->op);

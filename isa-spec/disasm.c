@@ -120,9 +120,9 @@ put_numbers(strbuf *out, const isa_item *it, const isa_insn *in)
         else
             strbuf_printf(out, " %s=%s", it->name,
                           it->kind == ISA_F_REG ? "r" : "");
-        strbuf_printf(out, "%lld",
-                      (long long)isa_get_member(
-                          in, it->offset + i * it->size, it->size));
+        strbuf_printf(
+            out, "%lld",
+            (long long)isa_get_member(in, it->offset + i * it->size, it->size));
     }
 }
 
@@ -196,9 +196,9 @@ isa_print(const isa_insn *in, strbuf *out)
     for (uint32_t i = 0; i < info->norder; i++) {
         const isa_item *it = &info->format->item[info->order[i]];
         if (it->style == ISA_STYLE_SUFFIX)
-            strbuf_printf(out, ".%s",
-                          name_of(it->names, isa_get_member(in, it->offset,
-                                                            it->size)));
+            strbuf_printf(
+                out, ".%s",
+                name_of(it->names, isa_get_member(in, it->offset, it->size)));
     }
     for (uint32_t i = 0; i < info->norder; i++)
         put_item(out, &info->format->item[info->order[i]], in);

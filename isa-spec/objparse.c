@@ -20,8 +20,8 @@ typedef struct {
     size_t end; // offset of the line's end
     isa_program *p;
     text_kind kind;
-    strbuf into;  // the text being collected
-    strbuf data;  // of the last constant
+    strbuf into; // the text being collected
+    strbuf data; // of the last constant
     bool in_const;
     isa_engine stream; // ISA_ENG_NONE: no stream yet
     uint32_t streams;  // bit per stream seen
@@ -180,7 +180,8 @@ take_name(reader *r, const char **out)
     return true;
 }
 
-// ---- collected texts and data ---------------------------------------------------
+// ---- collected texts and data
+// ---------------------------------------------------
 
 static void
 end_text(reader *r)
@@ -228,7 +229,8 @@ parse_hex(reader *r)
     return r->line.n ? expected(r, "pairs of hexadecimal digits") : true;
 }
 
-// ---- directives ---------------------------------------------------------------------
+// ---- directives
+// ---------------------------------------------------------------------
 
 static bool
 parse_target(reader *r)
@@ -384,14 +386,15 @@ static const struct {
     const char *name;
     bool (*parse)(reader *r);
 } directives[] = {
-    {".target", parse_target},       {".kernel", parse_kernel},
-    {".source", parse_source},       {".tensor_ir", parse_tensor_ir},
-    {".tile_ir", parse_tile_ir},     {".tensor", parse_tensor},
-    {".hex", parse_hex},             {".sem", parse_sem},
-    {".stream", parse_stream},       {".loc", parse_loc},
+    {".target", parse_target},   {".kernel", parse_kernel},
+    {".source", parse_source},   {".tensor_ir", parse_tensor_ir},
+    {".tile_ir", parse_tile_ir}, {".tensor", parse_tensor},
+    {".hex", parse_hex},         {".sem", parse_sem},
+    {".stream", parse_stream},   {".loc", parse_loc},
 };
 
-// ---- lines -------------------------------------------------------------------------
+// ---- lines
+// -------------------------------------------------------------------------
 
 static bool
 parse_directive(reader *r)

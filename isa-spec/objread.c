@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An ELF64 object to a program, trusting nothing: every offset, size and count
 // is checked before it is used or allocated for, and every byte of the file
-// has to mean something, so that a flipped bit anywhere is noticed. objsection.c
-// reads what is inside of the sections.
+// has to mean something, so that a flipped bit anywhere is noticed.
+// objsection.c reads what is inside of the sections.
 #include "isa-spec/isa_int.h"
 #include "isa-spec/object_int.h"
 
@@ -49,8 +49,8 @@ static bool
 read_header(reader *r)
 {
     static const unsigned char ident[EI_NIDENT] = {
-        ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-        EV_CURRENT};
+        ELFMAG0,    ELFMAG1,     ELFMAG2,   ELFMAG3,
+        ELFCLASS64, ELFDATA2LSB, EV_CURRENT};
     if (r->file.n < sizeof r->eh)
         return malformed(r, "it is shorter than its header");
     memcpy(&r->eh, r->file.p, sizeof r->eh);
@@ -117,7 +117,7 @@ check_names(const reader *r)
         memset(used + r->sh[i].sh_name, 1, n);
     }
     for (size_t i = 0; i < r->names.n; i++) {
-        if (!used[i] && r->names.p[i])
+        if (!used[i] && (r->names.p[i] || i + 1 == r->names.n))
             return malformed(r, "its table of names has unused ones");
     }
     return true;

@@ -150,8 +150,8 @@ read_sems(reader *r)
 static bool
 read_stream(reader *r, isa_engine e)
 {
-    section_id id = (section_id)((int)SEC_TEXT_TENSOR + (int)e -
-                                 (int)ISA_ENG_TENSOR);
+    section_id id =
+        (section_id)((int)SEC_TEXT_TENSOR + (int)e - (int)ISA_ENG_TENSOR);
     str s = r->s->data[id];
     if (s.n % ISA_INSN_BYTES || s.n / ISA_INSN_BYTES > UINT32_MAX / 2)
         return bad(r, id, "its size is no multiple of 128");
@@ -171,7 +171,8 @@ read_stream(reader *r, isa_engine e)
     return true;
 }
 
-// ---- the line table -------------------------------------------------------------------
+// ---- the line table
+// -------------------------------------------------------------------
 
 static bool
 read_source(reader *r, const char *row, str bytes)
@@ -256,8 +257,7 @@ read_lines(reader *r)
 }
 
 bool
-object_read_sections(arena *a, diags *d, const section_set *s,
-                     isa_program *out)
+object_read_sections(arena *a, diags *d, const section_set *s, isa_program *out)
 {
     reader r = {a, d, s, out};
     if (!read_target(&r) || !read_tensors(&r) || !read_sems(&r))

@@ -31,7 +31,8 @@ put_bytes(strbuf *b, const void *p, size_t n)
         strbuf_put(b, (str){p, n});
 }
 
-// ---- section contents -------------------------------------------------------------
+// ---- section contents
+// -------------------------------------------------------------
 
 static bool
 build_text(writer *w, isa_engine e)
@@ -50,8 +51,8 @@ build_text(writer *w, isa_engine e)
             return false;
         }
     }
-    section_id id = (section_id)((int)SEC_TEXT_TENSOR + (int)e -
-                                 (int)ISA_ENG_TENSOR);
+    section_id id =
+        (section_id)((int)SEC_TEXT_TENSOR + (int)e - (int)ISA_ENG_TENSOR);
     w->set.data[id] =
         (str){(const char *)bytes, (size_t)s->code.n * ISA_INSN_BYTES};
     return true;
@@ -91,8 +92,8 @@ add_tensor(writer *w, const isa_tensor *t, strbuf *rows, strbuf *names,
     if (t->kind == OBJ_TENSOR_CONST) {
         if (t->data.n != bytes)
             return refuse(w, "a constant's data do not match its shape");
-        put_bytes(data, zeros, (size_t)(align_up(data->n, OBJ_DATA_ALIGN) -
-                                        data->n));
+        put_bytes(data, zeros,
+                  (size_t)(align_up(data->n, OBJ_DATA_ALIGN) - data->n));
         r.const_off = data->n;
         put_bytes(data, t->data.p, t->data.n);
     }
@@ -214,7 +215,8 @@ build_sections(writer *w)
     return true;
 }
 
-// ---- the file ------------------------------------------------------------------------
+// ---- the file
+// ------------------------------------------------------------------------
 
 static bool
 add_section(Elf *elf, uint32_t name, const Elf64_Shdr *attributes, str data)

@@ -154,7 +154,7 @@ parse_constant(reader *r, str name, str value, const str rest[3])
 static bool
 parse_row(reader *r, str line, str kind)
 {
-    str name, value, rest[3], more;
+    str name, value = {line.p, 0}, rest[3], more;
     if (!word(&line, &name) || !word(&line, &value))
         return bad(r, value, "a name and a value");
     for (int i = 0; i < 3; i++) {
@@ -181,8 +181,7 @@ parse_line(reader *r, str line)
         return true;
     if (r->t->name)
         return parse_row(r, line, kind);
-    if (!str_eq_z(kind, "target") || !word(&line, &name) ||
-        word(&line, &more))
+    if (!str_eq_z(kind, "target") || !word(&line, &name) || word(&line, &more))
         return bad(r, kind, "'target NAME'");
     r->t->name = str_z(r->a, name);
     return true;
@@ -199,8 +198,7 @@ check_whole(const reader *r)
         }
     }
     if (r->t->partitions % 4 || r->t->psum_bytes % r->t->psum_banks)
-        return bad(r, end,
-                   "partitions in quarters and PSUM in equal banks");
+        return bad(r, end, "partitions in quarters and PSUM in equal banks");
     return true;
 }
 

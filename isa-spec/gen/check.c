@@ -82,8 +82,8 @@ set_selector(gen *g, gen_format *f, const gen_slot *s, place *p, str path)
         return;
     str full = s->cond;
     if (path.n)
-        full = str_of(arena_printf(g->a, "%.*s.%.*s", STR_ARG(path),
-                                   STR_ARG(s->cond)));
+        full = str_of(
+            arena_printf(g->a, "%.*s.%.*s", STR_ARG(path), STR_ARG(s->cond)));
     p->sel = leaf_index(f, full);
     p->sel_is = s->cond_is;
     if (p->sel < 0 || f->leaves.at[p->sel].kind != SLOT_FLAG)
@@ -165,7 +165,8 @@ check_format(gen *g, gen_format *f)
         f->width += owner[b] >= 0;
 }
 
-// ---- instructions ------------------------------------------------------------------
+// ---- instructions
+// ------------------------------------------------------------------
 
 static void
 check_opcodes(const gen *g)
@@ -175,9 +176,10 @@ check_opcodes(const gen *g)
         bool real = i < g->insns.n;
         uint32_t op = real ? g->insns.at[i].opcode
                            : g->reserved.at[i - g->insns.n].opcode;
-        str n = real ? g->insns.at[i].name
-                     : g->reserved.at[i - g->insns.n].name;
-        gen_line at = real ? g->insns.at[i].at : (gen_line){.file = "reserved.isa"};
+        str n =
+            real ? g->insns.at[i].name : g->reserved.at[i - g->insns.n].name;
+        gen_line at =
+            real ? g->insns.at[i].at : (gen_line){.file = "reserved.isa"};
         if (op == 0 || op > 255)
             gen_fail(&at, "opcode 0x%x of '%.*s' is not 1 to 255", op,
                      STR_ARG(n));

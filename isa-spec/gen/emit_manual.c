@@ -29,8 +29,7 @@ emit_chapter(const gen *g, const gen_chapter *c, strbuf *out)
 static bool
 has_suffix(const gen *g, const gen_slot *s)
 {
-    return s->kind == SLOT_ENUM &&
-           str_eq_z(g->enums.at[s->of].style, "suffix");
+    return s->kind == SLOT_ENUM && str_eq_z(g->enums.at[s->of].style, "suffix");
 }
 
 // How a field is written in assembly; "" for the suffix of the mnemonic.
@@ -42,8 +41,7 @@ item_syntax(const gen *g, const gen_slot *s)
         str r = g->records.at[s->of].name;
         return arena_printf(g->a, "%.*s=<%.*s>", STR_ARG(s->name), STR_ARG(r));
     }
-    case SLOT_ENUM:
-        return arena_printf(g->a, "<%.*s>", STR_ARG(s->name));
+    case SLOT_ENUM: return arena_printf(g->a, "<%.*s>", STR_ARG(s->name));
     case SLOT_FLAG: return arena_printf(g->a, "[%.*s]", STR_ARG(s->name));
     case SLOT_REG: return arena_printf(g->a, "[%.*s=rN]", STR_ARG(s->name));
     case SLOT_UINT:

@@ -30,8 +30,9 @@ emit_enums(const gen *g, strbuf *out)
                       STR_ARG(e->name));
         for (uint32_t k = 0; k < e->values.n; k++)
             strbuf_printf(out, "    \"%.*s\",\n", STR_ARG(e->values.at[k]));
-        strbuf_printf(out, "};\nconst isa_names isa_tab_%.*s = "
-                           "{names_%.*s, %uu};\n",
+        strbuf_printf(out,
+                      "};\nconst isa_names isa_tab_%.*s = "
+                      "{names_%.*s, %uu};\n",
                       STR_ARG(e->name), STR_ARG(e->name), e->values.n);
         for (uint32_t k = 0; k < e->values.n; k++) {
             if (str_eq_z(e->values.at[k], "none"))
@@ -140,8 +141,8 @@ emit_insn_parts(const gen *g, strbuf *out, const gen_insn *in)
                   STR_ARG(in->name));
     for (uint32_t i = 0; i < in->checks.n; i++) {
         const gen_check *k = &in->checks.at[i];
-        strbuf_printf(out, "    {\"%.*s\", \"%.*s\",\n     ",
-                      STR_ARG(k->label), STR_ARG(k->on));
+        strbuf_printf(out, "    {\"%.*s\", \"%.*s\",\n     ", STR_ARG(k->label),
+                      STR_ARG(k->on));
         gen_put_literal(out, k->text);
         strbuf_printf(out, ", %s, rule_%u},\n", k->form ? "true" : "false",
                       k->fn);
@@ -176,8 +177,7 @@ emit_infos(const gen *g, strbuf *out)
     strbuf_put(out, STR("\nconst isa_info isa_tab_info[] = {\n"));
     for (uint32_t i = 0; i < g->insns.n; i++)
         emit_info(g, out, &g->insns.at[i]);
-    strbuf_printf(out, "};\nconst uint32_t isa_tab_count = %uu;\n",
-                  g->insns.n);
+    strbuf_printf(out, "};\nconst uint32_t isa_tab_count = %uu;\n", g->insns.n);
     strbuf_put(out, STR("const uint8_t isa_tab_index[256] = {\n"));
     for (uint32_t i = 0; i < g->insns.n; i++)
         strbuf_printf(out, "    [0x%02x] = %u,\n", g->insns.at[i].opcode,

@@ -11,9 +11,9 @@
 #include <string.h>
 
 typedef struct {
-    str text;        // C
-    int32_t of;      // its enum, or -1
-    bool is_record;  // the address of an operand
+    str text;       // C
+    int32_t of;     // its enum, or -1
+    bool is_record; // the address of an operand
 } value;
 
 typedef struct {
@@ -55,9 +55,8 @@ take_name(reader *r, bool path)
 {
     r->rest = gen_trim(r->rest);
     size_t n = 0;
-    while (n < r->rest.n &&
-           (is_name(r->rest.p[n]) ||
-            (path && memchr(".[]", r->rest.p[n], 3) != NULL)))
+    while (n < r->rest.n && (is_name(r->rest.p[n]) ||
+                             (path && memchr(".[]", r->rest.p[n], 3) != NULL)))
         n++;
     str w = {r->rest.p, n};
     r->rest.p += n;
@@ -107,8 +106,8 @@ leaf_value(reader *r, str path)
     if (!lists_field(r->s, f->item))
         gen_fail(r->s->at, "the instruction does not list '%.*s'",
                  STR_ARG(path));
-    value v = plain(r, arena_printf(r->g->a, "(int64_t)x->in->%.*s",
-                                    STR_ARG(path)));
+    value v =
+        plain(r, arena_printf(r->g->a, "(int64_t)x->in->%.*s", STR_ARG(path)));
     v.of = f->kind == SLOT_ENUM ? (int32_t)f->of : -1;
     return v;
 }
@@ -138,9 +137,9 @@ self_value(reader *r, bool whole)
     if (whole)
         return path_value(r, r->s->self);
     str sub = take_name(r, true);
-    return leaf_value(r, str_of(arena_printf(r->g->a, "%.*s.%.*s",
-                                             STR_ARG(r->s->self),
-                                             STR_ARG(sub))));
+    return leaf_value(r,
+                      str_of(arena_printf(r->g->a, "%.*s.%.*s",
+                                          STR_ARG(r->s->self), STR_ARG(sub))));
 }
 
 static void
@@ -158,8 +157,8 @@ target_value(reader *r)
     const gen_target *t = &r->g->targets.at[0];
     for (uint32_t i = 0; i < t->rows.n; i++) {
         if (t->rows.at[i].is_cap && str_eq(t->rows.at[i].name, name))
-            return plain(r, arena_printf(r->g->a, "(int64_t)x->t->%.*s",
-                                         STR_ARG(name)));
+            return plain(
+                r, arena_printf(r->g->a, "(int64_t)x->t->%.*s", STR_ARG(name)));
     }
     gen_fail(r->s->at, "targets have no '%.*s'", STR_ARG(name));
 }
@@ -197,8 +196,7 @@ name_value(reader *r)
     if (!w.n)
         fail(r, "expected a value");
     if (w.p[0] >= '0' && w.p[0] <= '9')
-        return plain(r, arena_printf(r->g->a, "%u",
-                                     gen_number(r->s->at, w)));
+        return plain(r, arena_printf(r->g->a, "%u", gen_number(r->s->at, w)));
     if (take(r, "("))
         return call_value(r, w);
     if (str_eq_z(w, "self"))
@@ -241,8 +239,8 @@ parse_unary(reader *r)
 static value
 join(reader *r, value a, const char *op, str b)
 {
-    return plain(r, arena_printf(r->g->a, "(%.*s %s %.*s)", STR_ARG(a.text),
-                                 op, STR_ARG(b)));
+    return plain(r, arena_printf(r->g->a, "(%.*s %s %.*s)", STR_ARG(a.text), op,
+                                 STR_ARG(b)));
 }
 
 static value
@@ -303,8 +301,7 @@ right_side(reader *r, int32_t of)
     if (!w.n || gen_find_value(&r->g->enums.at[of], w) < 0)
         return parse_sum(r);
     r->rest = ahead.rest;
-    return plain(r, arena_printf(r->g->a, "(int64_t)%s",
-                                 enum_value(r, of, w)));
+    return plain(r, arena_printf(r->g->a, "(int64_t)%s", enum_value(r, of, w)));
 }
 
 static value

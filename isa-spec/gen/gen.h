@@ -43,9 +43,9 @@ typedef struct {
     str name, type;
     uint32_t n; // 0: no array
     gen_kind kind;
-    uint32_t of;       // index of the enum or record
-    str cond;          // present only when this flag ...
-    uint32_t cond_is;  // ... has this value; cond.n 0: always
+    uint32_t of;      // index of the enum or record
+    str cond;         // present only when this flag ...
+    uint32_t cond_is; // ... has this value; cond.n 0: always
     gen_line at;
 } gen_slot;
 
@@ -77,8 +77,8 @@ typedef struct {
     uint32_t bit, width;
     gen_kind kind;
     uint32_t of;
-    uint32_t item;      // index of the format's slot
-    int32_t sel;        // leaf that must hold sel_is, or -1
+    uint32_t item; // index of the format's slot
+    int32_t sel;   // leaf that must hold sel_is, or -1
     uint32_t sel_is;
 } gen_leaf;
 
@@ -153,7 +153,8 @@ typedef struct {
     map expr_of;
 } gen;
 
-// ---- read.c: lines and words ---------------------------------------------------
+// ---- read.c: lines and words
+// ---------------------------------------------------
 
 // Ends the tool with a message at the line.
 void gen_fail(const gen_line *at, const char *fmt, ...) NORETURN PRINTF(2, 3);
@@ -168,7 +169,8 @@ str gen_upper(arena *a, str s);
 // Rest of the line without surrounding blanks.
 str gen_trim(str s);
 
-// ---- parse.c, parse_insn.c ------------------------------------------------------
+// ---- parse.c, parse_insn.c
+// ------------------------------------------------------
 
 void gen_parse(gen *g, str root);
 // A rule line: LABEL EXPRESSION "text".
@@ -184,14 +186,16 @@ int32_t gen_find_value(const gen_enum *e, str name);
 // The engines that hold a bit in insn.engines: values of the enum "engine".
 uint32_t gen_engine_bit(const gen *g, const gen_line *at, str name);
 
-// ---- check.c --------------------------------------------------------------------
+// ---- check.c
+// --------------------------------------------------------------------
 
 // Lays out the formats, resolves the instructions' fields and rules.
 void gen_check_all(gen *g);
 // Leaf of a format by path, or NULL.
 const gen_leaf *gen_find_leaf(const gen_format *f, str path);
 
-// ---- expr.c ------------------------------------------------------------------------
+// ---- expr.c
+// ------------------------------------------------------------------------
 
 // Where names in an expression are looked up.
 typedef struct {
@@ -207,7 +211,8 @@ typedef struct {
 // The expression as C over 'x' (an isa_cx).
 str gen_expr(gen *g, const gen_scope *s, str text);
 
-// ---- emit_*.c ------------------------------------------------------------------------
+// ---- emit_*.c
+// ------------------------------------------------------------------------
 
 void gen_emit_header(const gen *g, strbuf *out);
 void gen_emit_tables(const gen *g, strbuf *out);

@@ -36,7 +36,8 @@ table_unary(const gen *g, strbuf *out)
 {
     (void)g;
     uint32_t code = 0;
-    strbuf_put(out, STR("| code | name | types | value |\n|---|---|---|---|\n"));
+    strbuf_put(out,
+               STR("| code | name | types | value |\n|---|---|---|---|\n"));
 #define UNARY(id, name, classes, what)                                         \
     function_row(out, ++code, name, classes, what);
 #define BINARY(id, name, classes, what)
@@ -50,7 +51,8 @@ table_binary(const gen *g, strbuf *out)
 {
     (void)g;
     uint32_t code = 0;
-    strbuf_put(out, STR("| code | name | types | value |\n|---|---|---|---|\n"));
+    strbuf_put(out,
+               STR("| code | name | types | value |\n|---|---|---|---|\n"));
 #define UNARY(id, name, classes, what)
 #define BINARY(id, name, classes, what)                                        \
     function_row(out, ++code, name, classes, what);
@@ -70,8 +72,8 @@ table_layout(const gen_layout *lay, strbuf *out)
         else
             strbuf_printf(out, "| %u-%u | ", s->lo, s->hi);
         if (s->n)
-            strbuf_printf(out, "%.*s[%u] | %u x %.*s |", STR_ARG(s->name),
-                          s->n, s->n, STR_ARG(s->type));
+            strbuf_printf(out, "%.*s[%u] | %u x %.*s |", STR_ARG(s->name), s->n,
+                          s->n, STR_ARG(s->type));
         else
             strbuf_printf(out, "%.*s | %.*s |", STR_ARG(s->name),
                           STR_ARG(s->type));

@@ -208,7 +208,8 @@ bytes_after_the_end_are_rejected(void **state)
     arena_free(f.a);
 }
 
-// ---- damage with a hash that fits -------------------------------------------------
+// ---- damage with a hash that fits
+// -------------------------------------------------
 
 // Finds the sections as any ELF reader would, without checks: the object is
 // our own.
@@ -224,8 +225,8 @@ find_sections(str object, section_set *set)
     for (uint32_t i = 1; i < h.e_shnum; i++) {
         for (section_id s = 0; s < SEC_COUNT; s++) {
             if (strcmp(names + sh[i].sh_name, object_section_name(s)) == 0)
-                set->data[s] = (str){object.p + sh[i].sh_offset,
-                                     (size_t)sh[i].sh_size};
+                set->data[s] =
+                    (str){object.p + sh[i].sh_offset, (size_t)sh[i].sh_size};
         }
     }
 }
@@ -305,7 +306,8 @@ hostile_headers_are_read_safely(void **state)
     arena_free(f.a);
 }
 
-// ---- text -----------------------------------------------------------------------------
+// ---- text
+// -----------------------------------------------------------------------------
 
 static void
 bad_text_is_told_where(void **state)
@@ -342,10 +344,10 @@ bad_text_is_told_where(void **state)
         {HEAD ".tensor frob f32 [] \"x\"\n", D_ASM_EXPECTED, 3},
         {HEAD ".tensor input f33 [] \"x\"\n", D_ASM_EXPECTED, 3},
         {HEAD ".tensor input f32 [-1] \"x\"\n", D_ASM_EXPECTED, 3},
-        {HEAD ".tensor input f32 [1,1,1,1,1,1,1,1,1] \"x\"\n",
-         D_ASM_EXPECTED, 3},
-        {HEAD ".tensor input f32 [4294967296,4294967296] \"x\"\n",
-         D_ASM_PLACE, 3},
+        {HEAD ".tensor input f32 [1,1,1,1,1,1,1,1,1] \"x\"\n", D_ASM_EXPECTED,
+         3},
+        {HEAD ".tensor input f32 [4294967296,4294967296] \"x\"\n", D_ASM_PLACE,
+         3},
         {HEAD ".hex 00\n", D_ASM_PLACE, 3},
         {HEAD ".tensor const u8 [2] \"x\"\n.hex 0\n", D_ASM_EXPECTED, 4},
         {HEAD ".tensor const u8 [2] \"x\"\n.hex 00\n.sem sync sync 0\n",
@@ -373,8 +375,8 @@ several_mistakes_are_told(void **state)
     fixture f;
     fixture_open(&f);
     isa_program p;
-    assert_false(parse(&f, str_of(HEAD ".stream sync\nfrob\nend x\n.frob\n"),
-                       &p));
+    assert_false(
+        parse(&f, str_of(HEAD ".stream sync\nfrob\nend x\n.frob\n"), &p));
     assert_int_equal(f.d.msgs.n, 3);
     arena_free(f.a);
 }
