@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NODISCARD __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -59,7 +60,7 @@ void arena_restore(arena *a, arena_mark m);
 #define vec_add(a, v)                                                          \
     (vec_reserve_((a), (void **)&(v)->at, &(v)->cap, (v)->n + 1u,              \
                   sizeof *(v)->at),                                            \
-     &(v)->at[(v)->n++])
+     memset(&(v)->at[(v)->n], 0, sizeof *(v)->at), &(v)->at[(v)->n++])
 #define vec_last(v) (&(v)->at[(v)->n - 1u])
 // (private) makes room for 'need' elements; new room is zeroed.
 void vec_reserve_(arena *a, void **at, uint32_t *cap, uint32_t need,

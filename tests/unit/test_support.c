@@ -85,6 +85,9 @@ vec_keeps_elements_and_zeroes_new_ones(void **state)
     for (uint64_t i = 0; i < 1000; i++)
         assert_int_equal(v.at[i], i % 2 ? i * i : 0);
     assert_int_equal(*vec_last(&v), 999 * 999);
+    v.n = 0; // used again, an added element is still zero
+    vec_push(a, &v, 5);
+    assert_int_equal(*vec_add(a, &v), 0);
 }
 
 // ---- strings
