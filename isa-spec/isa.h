@@ -52,12 +52,12 @@ typedef struct {
 // Both kinds of access pattern. Steps and counts outermost first.
 typedef struct {
     isa_mem mem;
-    uint32_t part;   // on chip: first partition; HBM: tensor number
+    uint32_t part; // on chip: first partition; HBM: tensor number
     num_dtype dtype;
-    int64_t offset;  // bytes
-    uint32_t reg;    // added to offset (bytes); 0: none
-    uint32_t creg;   // outermost count's register; 0: none
-    int64_t pstep;   // HBM: elements
+    int64_t offset; // bytes
+    uint32_t reg;   // added to offset (bytes); 0: none
+    uint32_t creg;  // outermost count's register; 0: none
+    int64_t pstep;  // HBM: elements
     uint32_t ndim;
     struct {
         int64_t step; // elements
@@ -114,17 +114,17 @@ typedef struct {
                          // iteration; otherwise adds
     isa_ap dst, a, b;
     isa_scalar s0, s1;
-    int64_t iota_base;   // plus register iota_reg
+    int64_t iota_base; // plus register iota_reg
     uint32_t iota_reg;
     int64_t iota_part, iota_step[NUM_DIMS];
-    uint32_t queue;      // dma, mark (0: the engine itself)
+    uint32_t queue;        // dma, mark (0: the engine itself)
     isa_uop uop[ISA_UOPS]; // reg
-    uint64_t count;      // loop: trip count
-    uint32_t count_reg;  // loop: its register; 0: immediate
-    uint32_t body;       // loop: instructions up to its endloop, excluded
+    uint64_t count;        // loop: trip count
+    uint32_t count_reg;    // loop: its register; 0: immediate
+    uint32_t body;         // loop: instructions up to its endloop, excluded
 } isa_insn;
 
-// ---- codec.c ---------------------------------------------------------------------
+// ---- codec.c ---------------------------------------------------------------
 
 // False (and op ISA_ILLEGAL) for every word that isa_encode cannot produce.
 bool isa_decode(const uint8_t word[ISA_INSN_BYTES], isa_insn *out);
@@ -135,25 +135,26 @@ const char *isa_mnemonic(isa_opcode op);
 const char *isa_engine_name(isa_engine e);
 bool isa_engine_runs(isa_engine e, isa_opcode op);
 
-// ---- target.c ----------------------------------------------------------------------
+// ---- target.c --------------------------------------------------------------
 
 typedef struct isa_target {
     const char *name;
-    const char *text; // its description, as shipped
-    uint32_t partitions;          // 128
-    uint32_t pe_rows, pe_cols;    // 128, 128
-    uint32_t pe_moving;           // 512: columns one matmul may stream
-    uint64_t sbuf_bytes;          // usable, a partition
-    uint64_t psum_bytes;          // a partition
+    const char *text;          // its description, as shipped
+    uint32_t partitions;       // 128
+    uint32_t pe_rows, pe_cols; // 128, 128
+    uint32_t pe_moving;        // 512: columns one matmul may stream
+    uint64_t sbuf_bytes;       // usable, a partition
+    uint64_t psum_bytes;       // a partition
     uint32_t psum_banks;
-    uint64_t hbm_bytes;           // of one core
-    uint32_t dma_queues;          // 16
-    uint32_t psum_dtypes;         // bit per num_dtype a matmul may write
-    uint32_t pe_dtypes;           // bit per num_dtype it may read
+    uint64_t hbm_bytes;   // of one core
+    uint32_t dma_queues;  // 16
+    uint32_t psum_dtypes; // bit per num_dtype a matmul may write
+    uint32_t pe_dtypes;   // bit per num_dtype it may read
     // Constants of the timing and energy model, with their origin, in order.
     uint32_t nconst;
     const struct isa_constant {
-        const char *name, *unit, *tag, *source; // tag: documented derived assumed
+        const char *name, *unit, *tag,
+            *source; // tag: documented derived assumed
         double value;
     } *constant;
 } isa_target;
@@ -164,14 +165,14 @@ const isa_target *isa_target_at(uint32_t i); // NULL past the end
 // A description of one's own (the syntax of isa-spec/targets/*.target).
 const isa_target *isa_target_parse(arena *a, diags *d, uint32_t source);
 
-// ---- validate.c ----------------------------------------------------------------------
+// ---- validate.c ------------------------------------------------------------
 
 // Every legality rule of the instruction on this engine and target; false with
 // a diagnostic naming the rule.
 NODISCARD bool isa_validate(const isa_insn *in, isa_engine e,
                             const isa_target *t, loc at, diags *d);
 
-// ---- asm.c, disasm.c -------------------------------------------------------------------
+// ---- asm.c, disasm.c -------------------------------------------------------
 
 // One instruction as text, no newline; numbers only, no labels.
 void isa_print(const isa_insn *in, strbuf *out);

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The object's sections, little endian; writer: backend/object.c, reader:
-// runtime/load.c, both: isa-spec/objasm.c (assembly of whole programs).
+// The object's sections, little endian. isa-spec/objwrite.c writes them,
+// objread.c and objsection.c read them, objasm.c shows them as text.
 #ifndef SY_OBJECT_H
 #define SY_OBJECT_H
 
 #include <stdint.h>
 
-#define OBJ_VERSION 1u
-#define OBJ_SECTION_TEXT ".text." // + engine name
-#define OBJ_SECTION_TARGET ".systole.target"
-#define OBJ_SECTION_TENSORS ".systole.tensors"
-#define OBJ_SECTION_SEMS ".systole.sems"
-#define OBJ_SECTION_CONST ".systole.const"
-#define OBJ_SECTION_LINES ".systole.lines"
-#define OBJ_SECTION_HASH ".systole.hash"
+#define OBJ_VERSION           1u
+#define OBJ_SECTION_TEXT      ".text." // + engine name
+#define OBJ_SECTION_TARGET    ".systole.target"
+#define OBJ_SECTION_TENSORS   ".systole.tensors"
+#define OBJ_SECTION_SEMS      ".systole.sems"
+#define OBJ_SECTION_CONST     ".systole.const"
+#define OBJ_SECTION_LINES     ".systole.lines"
+#define OBJ_SECTION_HASH      ".systole.hash"
 #define OBJ_SECTION_TENSOR_IR ".systole.tensor" // optional
-#define OBJ_SECTION_TILE_IR ".systole.tile"     // optional
+#define OBJ_SECTION_TILE_IR   ".systole.tile"   // optional
 
 typedef enum {
     OBJ_TENSOR_INPUT = 1,
@@ -26,14 +26,14 @@ typedef enum {
 
 // .systole.target: the header, then the name's bytes (no terminator).
 typedef struct {
-    uint32_t version;  // OBJ_VERSION
-    uint32_t name_len; // target
+    uint32_t version;    // OBJ_VERSION
+    uint32_t name_len;   // target
     uint32_t kernel_len; // kernel name, follows
-    uint32_t reserved; // 0
+    uint32_t reserved;   // 0
 } obj_target;
 
-// .systole.tensors: an array of these, in number order; names in .strtab-like
-// bytes after the array: uint32 count first.
+// .systole.tensors: a uint32_t count, an array of these in number order, then
+// the bytes of the names.
 typedef struct {
     uint32_t name_off, name_len; // into the bytes after the array
     uint32_t kind, dtype, rank, reserved;
