@@ -36,6 +36,57 @@ uint32_t tir_dim_index(const tir_aff *aff);
 // Moves the operation added last to position 'at'.
 void tir_place_last_op(tir_fn *fn, uint32_t at);
 
+// ---- tensor_lex.c -----------------------------------------------------------
+
+typedef enum {
+    TIR_T_END,
+    TIR_T_NAME,
+    TIR_T_NUMBER,
+    TIR_T_TEXT,  // quoted
+    TIR_T_VALUE, // %number
+    TIR_T_PUNCT,
+} tir_tok_kind;
+
+typedef struct {
+    tir_tok_kind kind;
+    str text; // without quotes, without '%'
+    loc at;
+} tir_tok;
+
+typedef struct {
+    arena *a;
+    diags *d;
+    uint32_t source;
+    str text;
+    tir_tok cur;
+    uint32_t pos; // after cur
+    uint32_t end; // of the token before cur
+} tir_lex;
+
+typedef struct {
+    num_as as;
+    num_word w;
+} tir_literal;
+
+void tlex_advance(tir_lex *lx);
+// A terminated copy, shortened, for messages.
+char *tlex_text(const tir_lex *lx, str s);
+// Records what was expected instead of the current token; always false.
+bool tlex_expected(tir_lex *lx, const char *what);
+bool tlex_is_punct(const tir_lex *lx, char c);
+bool tlex_take_punct(tir_lex *lx, char c);
+bool tlex_want_punct(tir_lex *lx, char c);
+bool tlex_take_word(tir_lex *lx, const char *word);
+bool tlex_want_name(tir_lex *lx, const char *what, str *out);
+bool tlex_want_u64(tir_lex *lx, const char *what, uint64_t *out);
+bool tlex_want_extent(tir_lex *lx, int64_t *out);
+bool tlex_want_dtype(tir_lex *lx, num_dtype *out);
+bool tlex_want_literal(tir_lex *lx, tir_literal *out);
+// After the word f32: (0x..).
+bool tlex_want_bits(tir_lex *lx, tir_literal *out);
+// Whether a word is a constant, and which.
+bool tlex_word_literal(str s, bool is_minus, tir_literal *out);
+
 // ---- contract.c -------------------------------------------------------------
 
 // Whether the op is, or would be once its operands are plain reads, a
