@@ -12,10 +12,11 @@ typedef struct {
     double *e;
 } tile_row;
 
-// A block of a matrix for the tensor engine, in binary64: rows x cols, rows
-// 'stride' apart, zero up to there.
+// A block of a matrix for the tensor engine, in binary64. Element (k, i) is at
+// k * row_step + i * col_step.
 typedef struct {
-    uint32_t rows, cols, stride;
+    uint32_t rows, cols;
+    size_t row_step, col_step;
     double *v, *e;
     bool inexact; // some e is not 0
     bool wild;    // some v or e is not finite

@@ -40,21 +40,20 @@ print_term(printer *p, int64_t k, uint32_t loop, bool first)
     strbuf_printf(p->out, "i%u", p->number[loop]);
 }
 
-// "128*i1 - i2 + 5"; with 'constant_first', "1000 - 128*i1", as counts read.
+// "128*i1 - i2 + 5"; the constant leads where a minus would or, as counts
+// read, where asked: "1000 - 128*i1".
 static void
 print_aff(printer *p, const tile_aff *a, bool constant_first)
 {
-    bool first = true;
+    bool leads = a->n == 0 || (a->c != 0 && (constant_first || a->t[0].k < 0));
 
-    if (a->n == 0 || (constant_first && a->c != 0)) {
+    if (leads) {
         strbuf_printf(p->out, "%lld", (long long)a->c);
-        first = false;
     }
     for (uint32_t i = 0; i < a->n; i++) {
-        print_term(p, a->t[i].k, a->t[i].loop, first);
-        first = false;
+        print_term(p, a->t[i].k, a->t[i].loop, i == 0 && !leads);
     }
-    if (a->n != 0 && !constant_first && a->c != 0) {
+    if (!leads && a->c != 0) {
         strbuf_printf(p->out, " %c %llu", a->c < 0 ? '-' : '+',
                       magnitude(a->c));
     }
