@@ -180,10 +180,8 @@ lower_unary(expr *x, const tir_node *n, num_dtype dtype)
     tile_op *o = lower_op(x->lw, x->dom, NUM_OP_ACT, e);
     o->as = a.as;
     o->func = n->func1;
-    if (a.as == NUM_AS_F32) { // no scale, no bias
-        o->s0.imm = num_word_f32(1.0f);
-        o->s1.imm = num_word_f32(-0.0f);
-    }
+    if (a.as != NUM_AS_F32) // scale and bias are for f32
+        o->s0.imm = o->s1.imm = 0;
     o->dst = val_ref(x->dom, &r, r.mask);
     o->a = val_ref(x->dom, &a, r.mask);
     return r;
