@@ -56,6 +56,10 @@ typedef struct {
 
 // Streams of a placed and synchronised function; NULL with diagnostics.
 emit_program *backend_emit(pass_ctx *cx);
+// The same as one whole program, tables included (isa-spec/program.h).
+struct isa_program;
+void backend_program(pass_ctx *cx, const emit_program *p, str tensor_text,
+                     str tile_text, struct isa_program *out);
 // The object's bytes. 'tensor_text' and 'tile_text' may be empty.
 NODISCARD bool backend_object(pass_ctx *cx, const emit_program *p,
                               str tensor_text, str tile_text, str *out);

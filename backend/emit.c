@@ -235,13 +235,9 @@ learn_op(emit_cx *x, const tile_op *op)
 static bool
 has_item(const emit_cx *x, const tile_item *it)
 {
-    int64_t trips;
-
     if (!it->is_loop)
         return x->fn->ops.at[it->id].engine == x->engine;
-    return (x->engines[it->id] >> x->engine & 1) &&
-           (!tile_count_is_const(&x->fn->loops.at[it->id].trip, &trips) ||
-            trips > 0);
+    return x->engines[it->id] >> x->engine & 1;
 }
 
 // Depth at most TILE_LOOPS, as in emit_body.
@@ -352,6 +348,15 @@ emit_engine(pass_ctx *cx, const uint32_t *engines, tile_engine e,
     return x.ok;
 }
 
+// A loop that never runs holds nothing.
+static bool
+never_runs(const tile_loop *l)
+{
+    int64_t trips;
+
+    return tile_count_is_const(&l->trip, &trips) && trips <= 0;
+}
+
 static uint32_t *
 engines_in_loops(pass_ctx *cx)
 {
@@ -360,7 +365,7 @@ engines_in_loops(pass_ctx *cx)
 
     for (uint32_t b = fn->loops.n; b-- > 0;) { // inner loops first
         const tile_loop *l = &fn->loops.at[b];
-        for (uint32_t i = 0; i < l->items.n; i++)
+        for (uint32_t i = 0; i < l->items.n && !never_runs(l); i++)
             engines[b] |= l->items.at[i].is_loop
                               ? engines[l->items.at[i].id]
                               : 1u << fn->ops.at[l->items.at[i].id].engine;

@@ -72,20 +72,29 @@ add_stream(arena *a, const diags *d, const emit_stream *in, uint32_t *number,
     }
 }
 
-bool
-backend_object(pass_ctx *cx, const emit_program *p, str tensor_text,
-               str tile_text, str *out)
+void
+backend_program(pass_ctx *cx, const emit_program *p, str tensor_text,
+                str tile_text, isa_program *out)
 {
     uint32_t *number = ARENA_ARRAY(cx->a, cx->d->sources.n, uint32_t);
-    isa_program prog = {
+
+    *out = (isa_program){
         .kernel = cx->tile->name,
         .target = cx->target->name,
         .tensor_ir = tensor_text,
         .tile_ir = tile_text,
     };
-
-    add_tables(cx->a, cx->tile, &prog);
+    add_tables(cx->a, cx->tile, out);
     for (uint32_t e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++)
-        add_stream(cx->a, cx->d, &p->stream[e], number, &prog, &prog.stream[e]);
+        add_stream(cx->a, cx->d, &p->stream[e], number, out, &out->stream[e]);
+}
+
+bool
+backend_object(pass_ctx *cx, const emit_program *p, str tensor_text,
+               str tile_text, str *out)
+{
+    isa_program prog;
+
+    backend_program(cx, p, tensor_text, tile_text, &prog);
     return isa_object_write(cx->a, &prog, out, cx->d);
 }

@@ -114,6 +114,7 @@ note_op(sync_body *b, const tile_op *op)
     b->accessing |= 1u << stream;
     b->sure |= 1u << stream;
     b->engines |= 1u << op->engine;
+    b->certain |= 1u << op->engine;
 }
 
 static void
@@ -122,6 +123,7 @@ note_loop(sync_body *b, const sync_body *inner)
     b->accessing |= inner->accessing;
     b->engines |= inner->engines;
     b->sure |= inner->sure;
+    b->certain |= inner->certain;
 }
 
 // Visits the tree in program order; the depth is at most TILE_LOOPS.
@@ -147,7 +149,7 @@ scan_body(sync_cx *s, uint32_t body)
     }
     b->end = s->acc.n;
     if (b->min_trip < 1)
-        b->sure = 0;
+        b->sure = b->certain = 0;
 }
 
 // Inner bodies have greater ids, and come first.

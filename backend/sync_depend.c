@@ -48,7 +48,8 @@ add_edge(finder *f, uint32_t distance, uint32_t to, tile_engine engine,
             return;
         }
     }
-    vec_push(f->a, e, (sync_edge){distance, to, from, engine, stream, false});
+    vec_push(f->a, e,
+             (sync_edge){distance, to, from, engine, stream, false, 0});
 }
 
 // Whether the streams leave the order of x and y open. An engine orders its own

@@ -45,6 +45,7 @@ typedef struct {
     tile_engine engine; // the consumer
     uint32_t stream;    // the producer
     bool keep;          // not implied by others
+    uint64_t rank;      // among edges to one item: decided in this order
 } sync_edge;
 
 typedef VEC(sync_edge) sync_edges;
@@ -61,13 +62,16 @@ typedef VEC(sync_live) sync_live_list;
 
 // What is known of a body (or of the item of its parent that it is).
 typedef struct {
-    uint32_t item;               // its place in the parent's body
-    uint32_t first, end;         // its accesses, nested ones included
-    stream_mask accessing;       // streams that access memory in it
-    stream_mask engines;         // engines that execute anything in it
-    stream_mask sure;            // of accessing: certain to do so at least once
-    stream_mask exit[ENG_COUNT]; // streams whose accesses in this loop engine
-                                 // e knows of when it leaves
+    uint32_t item;         // its place in the parent's body
+    uint32_t first, end;   // its accesses, nested ones included
+    stream_mask accessing; // streams that access memory in it
+    stream_mask engines;   // engines that execute anything in it
+    stream_mask sure;      // of accessing: certain to do so at least once
+    stream_mask certain;   // of engines: certain to execute something in it
+    stream_mask exit[ENG_COUNT];  // streams whose accesses in this loop engine
+                                  // e knows of when it leaves
+    stream_mask guard[ENG_COUNT]; // engines f: all that e does in this loop is
+                                  // after the moment when f entered it
     int64_t max_trip, min_trip;
     sync_edges edges;
 } sync_body;

@@ -13,6 +13,7 @@
 // the window, are done. Position 0 is before the window.
 typedef struct {
     uint32_t at[SYNC_STREAMS];
+    stream_mask entered; // engines known to have started the window
 } vclock;
 
 typedef struct {
@@ -40,8 +41,8 @@ compare_edges(const void *pa, const void *pb)
         return a->distance < b->distance ? -1 : 1;
     if (a->to != b->to)
         return a->to < b->to ? -1 : 1;
-    if (a->from != b->from)
-        return a->from > b->from ? -1 : 1;
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
     if (a->engine != b->engine)
         return a->engine < b->engine ? -1 : 1;
     return a->stream < b->stream ? -1 : a->stream > b->stream;
@@ -53,6 +54,7 @@ merge(vclock *into, const vclock *from)
     for (uint32_t i = 0; i < SYNC_STREAMS; i++)
         if (into->at[i] < from->at[i])
             into->at[i] = from->at[i];
+    into->entered |= from->entered;
 }
 
 // ---- items
@@ -115,19 +117,35 @@ number_snapshots(runner *r)
 // ---- one item
 // ----------------------------------------------------------------
 
+// Whether all that the consumer does in its item is after the producer anyway:
+// it knows, or is a loop in which it follows another engine that does.
+static bool
+is_implied(const runner *r, const sync_edge *e)
+{
+    const tile_item *to = &r->loop->items.at[e->to];
+    uint32_t from = position(r, r->iteration - e->distance, e->from);
+    stream_mask after = 1u << e->engine;
+
+    if (to->is_loop)
+        after |= r->s->body[to->id].guard[e->engine];
+    for (uint32_t f = 1; f < ENG_COUNT; f++)
+        if (after >> f & 1 && r->know[f].at[e->stream] >= from)
+            return true;
+    return false;
+}
+
 static void
 take_edge(runner *r, sync_edge *e)
 {
-    uint32_t from = r->iteration - e->distance;
     bool deciding = e->distance == r->distance;
-    vclock *know = &r->know[e->engine];
 
     if (r->iteration < e->distance || (deciding && r->iteration != r->distance))
         return;
     if (deciding)
-        e->keep = know->at[e->stream] < position(r, from, e->from);
+        e->keep = !is_implied(r, e);
     if (e->keep)
-        merge(know, snapshot(r, from, e->from, e->stream));
+        merge(&r->know[e->engine],
+              snapshot(r, r->iteration - e->distance, e->from, e->stream));
 }
 
 // The waits before an item; those still to be decided come last.
@@ -142,13 +160,18 @@ take_edges(runner *r, uint32_t item)
             take_edge(r, &at[r->cursor[d]]);
 }
 
-// What an engine knows when it leaves a loop about the accesses in it.
+// What an engine knows when it leaves a loop: of the accesses in it, and of
+// what others knew when they entered it.
 static void
 leave_loop(runner *r, const sync_body *c, const vclock *entry, tile_engine e,
            uint32_t pos)
 {
+    vclock *know = &r->know[e];
+
+    for (uint32_t f = 1; f < ENG_COUNT && c->certain >> e & 1; f++)
+        if (c->guard[e] >> f & 1)
+            merge(know, &entry[f]);
     for (uint32_t s = 1; s < SYNC_STREAMS; s++) {
-        vclock *know = &r->know[e];
         if (!(c->exit[e] >> s & 1))
             continue;
         if (c->sure >> s & 1)
@@ -157,6 +180,19 @@ leave_loop(runner *r, const sync_body *c, const vclock *entry, tile_engine e,
         if (c->sure >> s & 1 || know->at[s] >= r->last[s])
             know->at[s] = pos;
     }
+}
+
+// What an engine's accesses in an item come after: narrows the guards of the
+// body that the item is in.
+static void
+note_guard(runner *r, const sync_body *c, tile_engine e)
+{
+    stream_mask after = r->know[e].entered;
+
+    for (uint32_t f = 1; c && f < ENG_COUNT; f++)
+        if (c->guard[e] >> f & 1)
+            after |= r->know[f].entered;
+    r->b->guard[e] &= after;
 }
 
 static void
@@ -174,6 +210,9 @@ pass_loop(runner *r, const sync_body *c, uint32_t pos)
                   &r->know[r->s->queue_engine[s - sync_queue_stream(0)]]);
         }
     }
+    for (uint32_t e = 1; e < ENG_COUNT && r->distance == 0; e++)
+        if (c->engines >> e & 1)
+            note_guard(r, c, (tile_engine)e);
     for (uint32_t e = 1; e < ENG_COUNT; e++)
         if (c->engines >> e & 1)
             leave_loop(r, c, entry, (tile_engine)e, pos);
@@ -218,6 +257,8 @@ run_iteration(runner *r)
         take_edges(r, i);
         if (it->is_loop)
             pass_loop(r, &r->s->body[it->id], pos);
+        else if (r->distance == 0)
+            note_guard(r, NULL, op_of(r, it)->engine);
         give(r, i, pos);
     }
 }
@@ -231,6 +272,8 @@ run(runner *r, uint32_t distance)
     memset(r->know, 0, sizeof r->know);
     memset(r->queue, 0, sizeof r->queue);
     memset(r->last, 0, sizeof r->last);
+    for (uint32_t e = 1; e < ENG_COUNT; e++)
+        r->know[e].entered = 1u << e;
     r->snap = ARENA_ARRAY(r->s->a, (size_t)(distance + 1) * r->stride, vclock);
     for (r->iteration = 0; r->iteration <= distance; r->iteration++)
         run_iteration(r);
@@ -248,6 +291,38 @@ note_exit(runner *r)
                 r->b->exit[e] |= 1u << s;
 }
 
+// How many streams a stream's token after the loop tells about.
+static uint32_t
+stream_knowledge(const runner *r, const sync_body *c, uint32_t stream)
+{
+    uint32_t q = sync_is_queue(stream) ? stream - sync_queue_stream(0) : 0;
+    tile_engine e = q ? r->s->queue_engine[q] : (tile_engine)stream;
+
+    return (uint32_t)__builtin_popcount(c->exit[e] | 1u << e | 1u << stream);
+}
+
+// Edges to one item: engines that others follow first, since what they know
+// may do; then the last producer first, and of the streams of one loop those
+// that know most.
+static void
+rank_edges(const runner *r)
+{
+    for (uint32_t i = 0; i < r->b->edges.n; i++) {
+        sync_edge *e = &r->b->edges.at[i];
+        const tile_item *to = &r->loop->items.at[e->to];
+        const tile_item *from = &r->loop->items.at[e->from];
+        uint32_t followed = 0, known = 0;
+        if (to->is_loop)
+            followed = (uint32_t)__builtin_popcount(
+                r->s->body[to->id].guard[e->engine]);
+        if (from->is_loop)
+            known = stream_knowledge(r, &r->s->body[from->id], e->stream);
+        e->rank = (uint64_t)followed << 48 |
+                  (uint64_t)(UINT32_MAX - e->from) << 8 |
+                  (SYNC_STREAMS - known);
+    }
+}
+
 static bool
 has_distance(const runner *r, uint32_t d)
 {
@@ -261,6 +336,9 @@ sync_reduce(sync_cx *s, uint32_t body)
     sync_edges *e = &r.b->edges;
     uint32_t i = 0;
 
+    for (uint32_t k = 1; k < ENG_COUNT; k++)
+        r.b->guard[k] = UINT32_MAX;
+    rank_edges(&r);
     if (e->n)
         qsort(e->at, e->n, sizeof *e->at, compare_edges);
     for (uint32_t d = 0; d <= SYNC_MAX_DISTANCE + 1; d++) {
