@@ -31,9 +31,14 @@ decode_narrow(layout l, uint32_t code)
 {
     uint32_t top = 1u << (l.width - 1), mag = code & (top - 1);
     uint32_t inf = (top - 1) >> l.man << l.man;
-    // the code in binary32's places is the value but for the biases' difference
-    float x = num_f32(mag << (23 - l.man)) * two_to(254 - l.bias);
-    num_word w = num_pick32(mag == inf, F32_INF, num_word_f32(x));
+    // A normal number's code is in binary32's places but for the biases'
+    // difference; a subnormal counts the smallest number. (Scaling both by one
+    // product would be shorter, but meets binary32 subnormals, which are slow.)
+    num_word normal = (mag << (23 - l.man)) + ((127 - l.bias) << 23);
+    num_word small =
+        num_word_f32((float)(int32_t)mag * two_to(128 - l.bias - l.man));
+    num_word w = num_pick32(mag >> l.man == 0, small, normal);
+    w = num_pick32(mag == inf, F32_INF, w);
     w |= (code & top) << (32 - l.width);
     return num_pick32(mag > inf, NUM_CANONICAL_NAN, w);
 }

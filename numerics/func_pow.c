@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// a^b and the exact remainder at binary64.
+// a^b, and the exact remainder and square root in integers, at binary64.
 #include "numerics/numerics_int.h"
+
+__extension__ typedef unsigned __int128 wide;
 
 // ---- pairs: h + l, |l| at most half an ulp of h
 // ----------------------------------
@@ -147,4 +149,37 @@ num_fmod(double a, double b)
         d -= s;
     }
     return num_copysign((double)r * power_of_two(ey), a);
+}
+
+// ---- square root
+// -------------------------------------------------------------------
+
+// For processors whose instruction we do not know how to name: a call of the
+// C library's function is what compilers make of sqrt.
+double
+num_soft_sqrt(double x)
+{
+    if (x == 0 || x == NUM_INF)
+        return x;
+    if (!(x > 0))
+        return NUM_NAN;
+    int e;
+    uint64_t m = significand(x, &e);
+    for (; m >> 53 == 0; e--) // 54 bits
+        m <<= 1;
+    if (e & 1) {
+        m <<= 1;
+        e--;
+    }
+    // the root of m 2^54 has at least 54 bits; with one more for what is left
+    // over it rounds once
+    wide rest = (wide)m << 54;
+    uint64_t root = 0;
+    for (int bit = 54; bit >= 0; bit--) {
+        uint64_t next = root | UINT64_C(1) << bit;
+        if ((wide)next * next <= rest)
+            root = next;
+    }
+    uint64_t sticky = (wide)root * root != rest;
+    return (double)(root << 1 | sticky) * power_of_two((e - 54) / 2 - 1);
 }

@@ -181,7 +181,7 @@ hardware_sqrt(double x)
     __m128d v = _mm_set_sd(x);
     return _mm_cvtsd_f64(_mm_sqrt_sd(v, v));
 #else
-    return __builtin_sqrt(x);
+    return num_soft_sqrt(x);
 #endif
 }
 
@@ -258,12 +258,12 @@ NUM_INLINE double
 k_gelu(double x)
 {
     double a = num_abs(x);
-    a = num_pick(a > 37, 37, a);
+    a = num_pick(a > 37.4, 37.4, a); // 37.4^2 / 2 < 700
     double h = leading(a);
     double tail =
         exp_core(-0.5 * (h * h), -0.5 * (a + h) * (a - h)) * tail_poly(a);
     double r = x * num_pick(x < 0, tail, 1 - tail);
-    return num_pick(x < -37, -0.0, r); // x Phi(x) > -2^-990
+    return num_pick(x < -37.4, -0.0, r);
 }
 
 // 1 / (1 + e^-(v + l)), v in [-700, inf) or NaN.

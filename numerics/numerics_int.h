@@ -12,7 +12,8 @@
 // the choice. No copy may contract a product and a sum: -ffp-contract=off.
 #define NUM_INLINE static inline __attribute__((always_inline))
 
-#if defined(__x86_64__)
+// NUM_PORTABLE leaves out every instruction set but the compiler's own.
+#if defined(__x86_64__) && !defined(NUM_PORTABLE)
 #define NUM_X86         1
 #define NUM_TARGET_AVX2 __attribute__((target("avx2")))
 #define NUM_TARGET_AVX512                                                      \
@@ -126,6 +127,7 @@ double num_atan2(double y, double x);
 
 double num_pow(double a, double b);
 double num_fmod(double a, double b);
+double num_soft_sqrt(double x); // correctly rounded, in integers
 
 // ---- func_row2.c
 // --------------------------------------------------------------
