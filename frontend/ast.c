@@ -43,8 +43,11 @@ ast_new(parse_ctx *cx, ast_kind kind, loc at)
 static bool
 is_number(str s)
 {
-    size_t i = s.n > 1 && (s.p[1] == 'x' || s.p[1] == 'X') ? s.n : 0;
-    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+    bool is_hex = s.n > 1 && (s.p[1] == 'x' || s.p[1] == 'X');
+    size_t i = is_hex ? 2 : 0;
+    while (i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') ||
+                       (is_hex && s.p[i] >= 'a' && s.p[i] <= 'f') ||
+                       (is_hex && s.p[i] >= 'A' && s.p[i] <= 'F')))
         i++;
     return i == s.n;
 }
@@ -151,6 +154,13 @@ ast_matmul(parse_ctx *cx, ast_expr *x, ast_expr *y)
 ast_expr *
 ast_subscript(parse_ctx *cx, loc at, ast_expr *base, ast_exprs *subs)
 {
+    if (base->kind == E_SUBSCRIPT && base->fill) { // x[i] else y[j]
+        loc part = {at.source, base->fill->at.begin, at.end};
+        base->fill = ast_subscript(cx, part, base->fill, subs);
+        base->at = at;
+        nest(cx, base, base->fill, 1);
+        return base;
+    }
     ast_expr *e = ast_operands(cx, E_SUBSCRIPT, at, base, NULL);
     nest(cx, e, base, 1);
     for (uint32_t i = 0; i < subs->n; i++) {
@@ -337,6 +347,10 @@ ast_broken_stmt(parse_ctx *cx, loc at)
 {
     str s = text_of(cx, at);
     size_t n = 0, after;
+    // Recovery comes here again for every token that it skips.
+    if (!cx->is_new_error)
+        return;
+    cx->is_new_error = false;
     while (n < s.n && is_name_char(s.p[n]))
         n++;
     for (after = n; after < s.n && s.p[after] == ' ';)

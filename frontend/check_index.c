@@ -15,10 +15,11 @@ check_find_index(const check_ctx *cx, str name)
 void
 check_add_index(check_ctx *cx, ast_index *ix)
 {
-    const ast_index *other = check_find_index(cx, ix->name.s);
+    ast_index *other = check_find_index(cx, ix->name.s);
     if (other) {
         diag(cx->d, ix->name.at, D_INDEX_IN_USE, STR_ARG(ix->name.s));
         diag_note_add(cx->d, other->name.at, "it is introduced here");
+        other->is_fixed = true; // its uses may have gone to this one
     }
     ix->slot = cx->decl->nindices++;
     vec_push(cx->a, &cx->scope, ix);
@@ -226,7 +227,7 @@ check_subscript(check_ctx *cx, ast_expr *e)
     int nsubs = (int)e->args.n - 1;
     check_base(cx, base);
     bool is_sound = check_subs(cx, e) && base->rank >= 0;
-    if (base->rank >= 0 && base->rank != nsubs) {
+    if (is_sound && base->rank != nsubs) {
         const char *what =
             base->kind == E_NAME
                 ? arena_printf(cx->a, "%.*s", STR_ARG(base->name.s))

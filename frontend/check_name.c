@@ -9,10 +9,19 @@ typedef struct {
     uint32_t distance;
 } nearest;
 
+static bool
+is_case_of(str a, str b)
+{
+    return a.n == 1 && b.n == 1 && (a.p[0] ^ b.p[0]) == ('a' ^ 'A');
+}
+
+// Of single letters only the other case is near.
 static void
 offer(nearest *to, str s)
 {
-    uint32_t cap = to->name.n <= 2 ? 2 : MAX_DISTANCE;
+    if (to->name.n == 1 && !is_case_of(to->name, s))
+        return;
+    uint32_t cap = to->name.n <= 4 ? 2 : MAX_DISTANCE;
     uint32_t dist = str_distance(to->name, s, cap);
     if (dist < cap && dist < to->distance) {
         to->best = s;

@@ -150,7 +150,7 @@ check_elements(check_ctx *cx, ast_stmt *s)
     bool ok = check_left(cx, s, t);
     check_expr(cx, s->value);
     check_element(cx, s->value);
-    check_drop_indices(cx, cx->scope.n, !ok || s->value->dtype == DT_NONE);
+    check_drop_indices(cx, cx->scope.n, !ok || s->value->rank != 0);
     if (t && t->role == TENSOR_LOCAL) {
         t->dtype = s->value->dtype;
         t->rank = ok ? (int)s->subs.n : -1;

@@ -166,6 +166,8 @@ typedef struct {
     uint32_t at;       // bytes read so far
     uint32_t brackets; // open ( and [: newlines mean nothing inside
     bool ends;         // the last token can end a statement
+    bool is_new_error; // reported, its statement not yet dealt with
+    uint32_t block;    // start of a skipped block
     bool stopped;      // the nesting limit was reported
     bool in_body;      // between { and }
     bool lost;         // a declaration did not parse

@@ -179,7 +179,7 @@ run_body(low_ctx *cx, low_env *env)
 }
 
 low_bind *
-low_call(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *const *want)
+low_call(low_ctx *cx, low_env *env, const ast_expr *e, const low_want *want)
 {
     const ast_decl *fn = e->fn;
     low_bind *done = low_memo_find(env, e);
@@ -189,11 +189,12 @@ low_call(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *const *want)
     const int64_t *dims =
         bind_args(cx, env, e, args) ? solve_call(cx, e, args) : NULL;
     low_env *in = new_env(cx, fn, dims);
+    in->result_hint = want ? want->hints : NULL;
     bool ok = dims != NULL;
     for (uint32_t i = 0; i < fn->nin; i++)
         in->binds[i] = args[i];
     for (uint32_t i = 0; ok && i < fn->nres; i++)
-        ok = prepare_result(cx, in, i, want ? want[i] : NULL, e->at);
+        ok = prepare_result(cx, in, i, want ? want->binds[i] : NULL, e->at);
     if (ok)
         run_body(cx, in);
     low_memo_add(cx, env, e, &in->binds[fn->nin]);

@@ -56,6 +56,7 @@ struct low_env {
     const int64_t *dims;
     low_bind *binds;   // by number of the tensor
     low_index **index; // by slot
+    const char **result_hint; // what the caller calls the results, or NULL
     VEC(low_memo) memo; // calls, reductions, temps
 };
 
@@ -189,10 +190,16 @@ uint32_t low_matmul_at(low_ctx *cx, low_op *op, low_env *env,
 
 uint32_t low_call_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
                      const low_aff *pos, uint32_t result);
-// The results of a call of a function of tensors; want[i], where not NULL, is a
-// tensor to define where type and shape allow.
+// What a statement wants of a call: names for the results, and tensors that
+// they should define where type and shape allow.
+typedef struct {
+    low_bind *const *binds;
+    const char **hints;
+} low_want;
+
+// The results of a call of a function of tensors; want may be NULL.
 low_bind *low_call(low_ctx *cx, low_env *env, const ast_expr *e,
-                   low_bind *const *want);
+                   const low_want *want);
 
 // ---- lower_stmt.c ---------------------------------------------------------------
 

@@ -296,6 +296,17 @@ bind_of(const low_end *end, const order *o, uint32_t tensor)
     return b;
 }
 
+// A cast to the type that is stored is left to the store, which rounds the
+// same way.
+static uint32_t
+strip_cast(const tir_op *op, uint32_t root, num_dtype stored)
+{
+    const tir_node *n = &op->nodes.at[root];
+    bool same = n->kind == TIR_N_CAST && n->to == stored &&
+                op->nodes.at[n->arg[0]].as == num_widened(stored);
+    return same ? n->arg[0] : root;
+}
+
 low_bind
 low_finish(low_ctx *cx, low_op *lop, uint32_t root, const low_end *end)
 {
@@ -304,6 +315,8 @@ low_finish(low_ctx *cx, low_op *lop, uint32_t root, const low_end *end)
     order o;
     if (!root)
         return (low_bind){0};
+    if (end->reduce == NUM_R_NONE)
+        root = strip_cast(op, root, end->dtype);
     op->root = drop_unused(cx, op, root);
     if (!order_indices(cx, lop, end, &o) || !set_extents(cx, op, &o))
         return (low_bind){0};

@@ -9,8 +9,8 @@ typedef struct {
     const low_aff *pos;
 } space;
 
-// A cast to the type that is stored is left to the store, which rounds the
-// same way.
+// A reduction under a cast to the type that is stored is one operation: the
+// store rounds the same way.
 static const ast_expr *
 strip_cast(const ast_expr *e, num_dtype stored)
 {
@@ -146,16 +146,29 @@ take_result(low_ctx *cx, low_bind *to, const low_bind *from)
     *to = low_finish(cx, op, root, &end);
 }
 
+// A result of an inlined function is named as its caller names it.
+static const char *
+hint_of(low_ctx *cx, const low_env *env, uint32_t target)
+{
+    const ast_tensor *t = env->decl->tensors.at[target];
+    if (env->result_hint && t->role == TENSOR_RESULT)
+        return env->result_hint[target - env->decl->nin];
+    return str_z(cx->a, t->name.s);
+}
+
 static void
 define_by_call(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
     uint32_t n = s->names.n;
-    low_bind **want = ARENA_ARRAY(cx->a, n, low_bind *);
+    low_bind **to = ARENA_ARRAY(cx->a, n, low_bind *);
+    low_want want = {to, ARENA_ARRAY(cx->a, n, const char *)};
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = &env->binds[s->targets.at[i]];
+        want.hints[i] = hint_of(cx, env, s->targets.at[i]);
+    }
+    const low_bind *r = low_call(cx, env, s->value, &want);
     for (uint32_t i = 0; i < n; i++)
-        want[i] = &env->binds[s->targets.at[i]];
-    const low_bind *r = low_call(cx, env, s->value, want);
-    for (uint32_t i = 0; i < n; i++)
-        take_result(cx, want[i], &r[i]);
+        take_result(cx, to[i], &r[i]);
 }
 
 static void
@@ -193,9 +206,8 @@ define_elements(low_ctx *cx, low_env *env, const ast_stmt *s)
 void
 low_stmt(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
-    const ast_tensor *first = env->decl->tensors.at[s->targets.at[0]];
     cx->at = s->at;
-    cx->hint = str_z(cx->a, first->name.s);
+    cx->hint = hint_of(cx, env, s->targets.at[0]);
     if (!low_indices(cx, env, s)) {
         for (uint32_t i = 0; i < s->targets.n; i++)
             env->binds[s->targets.at[i]] = (low_bind){0};

@@ -16,6 +16,7 @@ parse_syntax_error(parse_ctx *cx, loc at, const char *text)
         return;
     // Newlines count again, so that recovery finds the end of the line.
     cx->brackets = 0;
+    cx->is_new_error = true;
     if (!strcmp(text, "memory exhausted")) {
         parse_too_deep(cx, at);
         return;
