@@ -147,6 +147,17 @@ check_variants(const gen_format *f, const gen_line *at)
 }
 
 static void
+check_slot_names(const gen_format *f)
+{
+    for (uint32_t i = 0; i < f->leaves.n; i++) {
+        const gen_leaf *l = &f->leaves.at[i];
+        if (l->kind != SLOT_RESERVED && gen_find_leaf(f, l->path) != l)
+            gen_fail(&f->layout.slots.at[l->item].at, "two fields '%.*s'",
+                     STR_ARG(l->path));
+    }
+}
+
+static void
 check_format(gen *g, gen_format *f)
 {
     if (!f->layout.slots.n)
@@ -160,6 +171,7 @@ check_format(gen *g, gen_format *f)
     for (uint32_t i = 0; i < f->leaves.n; i++)
         claim_bits(f, at, i, owner);
     check_variants(f, at);
+    check_slot_names(f);
     f->width = 0;
     for (uint32_t b = 0; b < GEN_BITS; b++)
         f->width += owner[b] >= 0;

@@ -88,6 +88,22 @@ emit_bits(strbuf *out, uint32_t lo, uint32_t hi)
 }
 
 static void
+emit_slot(const gen_insn *in, const gen_slot *s, strbuf *out)
+{
+    emit_bits(out, s->lo, s->hi);
+    if (s->kind == SLOT_OPCODE)
+        strbuf_printf(out, "| opcode | 0x%02x |\n", in->opcode);
+    else if (s->n)
+        strbuf_printf(out, "| %.*s[%u] | %u x %.*s |\n", STR_ARG(s->name), s->n,
+                      s->n, STR_ARG(s->type));
+    else
+        strbuf_printf(out, "| %.*s | %.*s |\n", STR_ARG(s->name),
+                      STR_ARG(s->type));
+}
+
+// The fields in the order of their bits; a child's come after its parent's in
+// the layout.
+static void
 emit_encoding(const gen *g, const gen_insn *in, strbuf *out)
 {
     const gen_layout *lay = &g->formats.at[in->format].layout;
@@ -95,19 +111,11 @@ emit_encoding(const gen *g, const gen_insn *in, strbuf *out)
                   "**Encoding**: format %.*s; bits that are not listed are 0."
                   "\n\n| bits | field | type |\n|---|---|---|\n",
                   STR_ARG(lay->name));
-    for (uint32_t i = 0; i < lay->slots.n; i++) {
-        const gen_slot *s = &lay->slots.at[i];
-        if (!(in->used >> i & 1))
-            continue;
-        emit_bits(out, s->lo, s->hi);
-        if (s->kind == SLOT_OPCODE)
-            strbuf_printf(out, "| opcode | 0x%02x |\n", in->opcode);
-        else if (s->n)
-            strbuf_printf(out, "| %.*s[%u] | %u x %.*s |\n", STR_ARG(s->name),
-                          s->n, s->n, STR_ARG(s->type));
-        else
-            strbuf_printf(out, "| %.*s | %.*s |\n", STR_ARG(s->name),
-                          STR_ARG(s->type));
+    for (uint32_t bit = 0; bit < GEN_BITS; bit++) {
+        for (uint32_t i = 0; i < lay->slots.n; i++) {
+            if (lay->slots.at[i].lo == bit && (in->used >> i & 1))
+                emit_slot(in, &lay->slots.at[i], out);
+        }
     }
     strbuf_putc(out, '\n');
 }
@@ -166,7 +174,7 @@ emit_engines(const gen *g, const gen_insn *in, strbuf *out)
 static void
 emit_page(const gen *g, const gen_insn *in, strbuf *out)
 {
-    strbuf_printf(out, "### %.*s: %.*s\n\n", STR_ARG(in->name),
+    strbuf_printf(out, "### %.*s\n\n%.*s\n\n", STR_ARG(in->name),
                   STR_ARG(in->summary));
     emit_engines(g, in, out);
     emit_syntax(g, in, out);
