@@ -148,9 +148,13 @@ err_div(double a, double ea, double b, double eb, double z)
            (z * b == a ? 0 : tile_err_round(z)); // z * b is exact in binary64
 }
 
+// Where neither operand is surely the greater, the ends of what the maximum
+// can be.
 static double
 err_max(double a, double ea, double b, double eb)
 {
+    double z = fmax(a, b), up, down;
+
     if (is_sure_nan(a, ea) || is_sure_nan(b, eb)) {
         return 0;
     }
@@ -160,7 +164,12 @@ err_max(double a, double ea, double b, double eb)
     if (surely_greater(b, eb, a, ea)) {
         return eb;
     }
-    return fmax(ea, eb);
+    if (ea + eb == 0 || is_wild(a, ea) || is_wild(b, eb)) {
+        return fmax(ea, eb);
+    }
+    up = fmax(a + ea, b + eb) - z;
+    down = z - fmax(a - ea, b - eb);
+    return fmin(fmax(ea, eb), fmax(up, down) + fabs(z) * 0x1p-50);
 }
 
 // a - trunc(a / b) * b: linear while the quotient's integer part is certain,
