@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program's parts must agree on, beyond each instruction's own rules:
-// loops nest and close, registers exist, tables hold what instructions name, a
-// queue has one feeder, a semaphore one giver and one taker. After this the
-// sequencer and the machine index without looking.
+// What a program's parts must agree on, beyond each instruction's own rules
+// (isa_validate, which comes first): loops nest and close, tables hold what
+// instructions name, a queue has one feeder, a semaphore one giver and one
+// taker. After this the sequencer and the machine index without looking.
 #include "runtime/runtime_int.h"
 
-// A field wider than any encoding would overflow the address arithmetic.
-enum { STEP_BITS = 41, DIM_COUNT_MAX = 65535, PARTS_MAX = 128 };
+// One instruction that moves more could run for days without counting.
 static const uint64_t ELEMS_MAX = (uint64_t)1 << 32;
 
 typedef struct {
@@ -25,122 +24,40 @@ check_loc(const check *c)
     return rt_loc(c->p, c->e, c->i);
 }
 
-// ---- registers -------------------------------------------------------------
-
-static void
-check_reg(check *c, uint32_t reg)
-{
-    if (reg < ISA_REGS)
-        return;
-    diag(c->d, check_loc(c), D_RT_REGISTER, isa_mnemonic(c->in->op), reg,
-         "there are 64");
-    c->ok = false;
-}
-
-static void
-check_uop(check *c, const isa_uop *u)
-{
-    if (u->kind == ISA_UOP_NONE)
-        return;
-    check_reg(c, u->ra);
-    check_reg(c, u->rb);
-    if (u->rd && u->rd < ISA_REG_LOOP0)
-        return;
-    diag(c->d, check_loc(c), D_RT_REGISTER, isa_mnemonic(c->in->op), u->rd,
-         "only r1 to r55 can be written");
-    c->ok = false;
-}
-
 // ---- operands --------------------------------------------------------------
 
-static void
-bad_operand(check *c, const char *operand, const char *why)
+static uint64_t
+elems(const isa_ap *ap)
 {
-    diag(c->d, check_loc(c), D_RT_OPERAND, isa_mnemonic(c->in->op), operand,
-         why);
-    c->ok = false;
-}
-
-static bool
-step_fits(int64_t step)
-{
-    return step < (int64_t)1 << STEP_BITS && step > -((int64_t)1 << STEP_BITS);
-}
-
-static const char *
-ap_fault(const check *c, const isa_ap *ap)
-{
-    if (ap->mem > ISA_HBM)
-        return "there is no such memory";
-    if (ap->mem == ISA_HBM && c->in->op != ISA_DMA)
-        return "only 'dma' reaches HBM";
-    if (ap->dtype <= DT_NONE || ap->dtype >= DT_COUNT)
-        return "it has no element type";
-    if (ap->ndim > NUM_DIMS || (ap->creg && !ap->ndim))
-        return "its dimensions are malformed";
-    if (!step_fits(ap->pstep))
-        return "a step is too large";
-    uint64_t elems = 1;
-    for (uint32_t i = 0; i < ap->ndim; i++) {
-        if (!step_fits(ap->dim[i].step))
-            return "a step is too large";
-        if (ap->dim[i].count > DIM_COUNT_MAX)
-            return "a count is too large";
-        elems *= ap->dim[i].count ? ap->dim[i].count : 1;
-        if (elems > ELEMS_MAX)
-            return "it has more than 2^32 elements a partition";
-    }
-    return NULL;
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < ap->ndim && n <= ELEMS_MAX; i++)
+        n *= ap->dim[i].count ? ap->dim[i].count : 1;
+    return n;
 }
 
 static void
 check_ap(check *c, const char *operand, const isa_ap *ap)
 {
-    check_reg(c, ap->reg);
-    check_reg(c, ap->creg);
-    const char *fault = ap_fault(c, ap);
-    if (fault) {
-        bad_operand(c, operand, fault);
-    } else if (ap->mem == ISA_HBM && ap->part >= c->p->ntensors) {
+    if (elems(ap) > ELEMS_MAX) {
+        diag(c->d, check_loc(c), D_RT_ELEMS, isa_mnemonic(c->in->op), operand);
+        c->ok = false;
+    }
+    if (ap->mem == ISA_HBM && ap->part >= c->p->ntensors) {
         diag(c->d, check_loc(c), D_RT_TENSOR, ap->part, c->p->ntensors);
         c->ok = false;
     }
 }
 
 static void
-check_scalar(check *c, const char *operand, const isa_scalar *s)
-{
-    if (!s->is_vec)
-        return;
-    check_reg(c, s->reg);
-    if (s->mem != ISA_SBUF && s->mem != ISA_PSUM)
-        bad_operand(c, operand, "a vector lies in SBUF or PSUM");
-    else if (s->dtype <= DT_NONE || s->dtype >= DT_COUNT)
-        bad_operand(c, operand, "it has no element type");
-}
-
-static void
 check_operands(check *c)
 {
-    const isa_insn *in = c->in;
-    rt_shape_of_op shape = rt_op_shape(in->op);
+    rt_shape_of_op shape = rt_op_shape(c->in->op);
     if (shape.dst)
-        check_ap(c, "dst", &in->dst);
+        check_ap(c, "dst", &c->in->dst);
     if (shape.srcs > 0)
-        check_ap(c, "a", &in->a);
+        check_ap(c, "a", &c->in->a);
     if (shape.srcs > 1)
-        check_ap(c, "b", &in->b);
-    if (shape.vecs > 0)
-        check_scalar(c, "s0", &in->s0);
-    if (shape.vecs > 1)
-        check_scalar(c, "s1", &in->s1);
-    check_reg(c, in->parts_reg);
-    check_reg(c, in->dst_parts_reg);
-    check_reg(c, in->iota_reg);
-    if (in->parts > PARTS_MAX || in->dst_parts > PARTS_MAX)
-        bad_operand(c, "parts", "there are at most 128");
-    if (in->op == ISA_REDUCE && in->reduce_dims > in->a.ndim)
-        bad_operand(c, "a", "it has fewer dimensions than are reduced");
+        check_ap(c, "b", &c->in->b);
 }
 
 // ---- tokens and queues -----------------------------------------------------
@@ -186,9 +103,6 @@ check_update(check *c, const isa_update *u)
         diag(c->d, check_loc(c), D_RT_SEM_PRODUCER, u->sem,
              giver_text(c, c->e, queue), giver_text(c, s->producer, s->queue));
         c->ok = false;
-    } else if (queue && u->when != ISA_AT_COMPLETE) {
-        diag(c->d, check_loc(c), D_RT_UPDATE);
-        c->ok = false;
     } else if (c->moment[u->sem] && c->moment[u->sem] != u->when) {
         diag(c->d, check_loc(c), D_RT_SEM_MOMENT, u->sem);
         c->ok = false;
@@ -208,13 +122,7 @@ check_tokens(check *c)
 static void
 check_queue(check *c)
 {
-    uint32_t q = c->in->queue, have = c->p->target->dma_queues;
-    have = have > ISA_QUEUES ? ISA_QUEUES : have;
-    if (q > have || !q) {
-        diag(c->d, check_loc(c), D_RT_QUEUE, isa_mnemonic(c->in->op), q, have);
-        c->ok = false;
-        return;
-    }
+    uint32_t q = c->in->queue;
     isa_engine *feeder = &c->p->feeder[q];
     if (*feeder && *feeder != c->e) {
         diag(c->d, check_loc(c), D_RT_QUEUE_FED, q, isa_engine_name(*feeder),
@@ -227,38 +135,12 @@ check_queue(check *c)
 // ---- streams ---------------------------------------------------------------
 
 static void
-check_control_tokens(check *c)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < ISA_WAITS; i++)
-        any |= c->in->wait[i].count > 0;
-    for (uint32_t i = 0; i < ISA_UPDATES; i++)
-        any |= c->in->update[i].when != ISA_AT_NONE;
-    if (!any)
-        return;
-    diag(c->d, check_loc(c), D_RT_CONTROL_TOKENS, isa_mnemonic(c->in->op));
-    c->ok = false;
-}
-
-static void
 check_insn(check *c)
 {
-    const isa_insn *in = c->in;
-    if (rt_op_shape(in->op).op != NUM_OP_NONE || in->op == ISA_MARK) {
-        check_tokens(c);
-        if (in->queue && in->op != ISA_DMA && in->op != ISA_MARK)
-            bad_operand(c, "queue", "only 'dma' and 'mark' have one");
-        else if (in->op == ISA_DMA || in->queue)
-            check_queue(c);
-        check_operands(c);
-        return;
-    }
-    check_control_tokens(c);
-    if (in->op == ISA_LOOP)
-        check_reg(c, in->count_reg);
-    if (in->op == ISA_REG)
-        for (uint32_t i = 0; i < ISA_UOPS; i++)
-            check_uop(c, &in->uop[i]);
+    check_tokens(c);
+    if (c->in->queue)
+        check_queue(c);
+    check_operands(c);
 }
 
 static void
