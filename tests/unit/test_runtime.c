@@ -551,6 +551,59 @@ byte_written_twice(void **state)
     fixture_free(f);
 }
 
+// Even bytes against odd bytes, the odd ones by five dimensions that
+// interleave: deciding it would take millions of steps.
+static void
+patterns_too_irregular(void **state)
+{
+    (void)state;
+    static const int64_t steps[] = {2 * 97, 2 * 89, 2 * 83, 2 * 79, 2 * 73};
+    fixture *f = fixture_new();
+    f->p.target = "trn2";
+    uint32_t s = add_sem(f, ISA_ENG_VECTOR, 0, ISA_ENG_GPSIMD, 0);
+    isa_insn *all =
+        fill(f, ISA_ENG_VECTOR, 1, chip(ISA_SBUF, 0, DT_U8, 0, 40000), 0);
+    all->as = NUM_AS_U32;
+    post(all, s, ISA_AT_COMPLETE);
+    isa_insn *even =
+        fill(f, ISA_ENG_VECTOR, 1, chip(ISA_SBUF, 0, DT_U8, 0, 20000), 0);
+    even->as = NUM_AS_U32;
+    even->dst.dim[0].step = 2;
+    isa_insn *odd = emit(f, ISA_ENG_GPSIMD, ISA_REDUCE);
+    odd->as = NUM_AS_U32;
+    odd->reduce = NUM_R_SUM;
+    odd->reduce_dims = 5;
+    odd->parts = 1;
+    odd->dst = chip(ISA_SBUF, 0, DT_U32, 40000, 1);
+    odd->a = chip(ISA_SBUF, 0, DT_U8, 1, 1);
+    odd->a.ndim = 5;
+    for (int i = 0; i < 5; i++) {
+        odd->a.dim[i].step = steps[i];
+        odd->a.dim[i].count = 22;
+    }
+    wait_for(odd, s, 1);
+    end_all(f);
+    expect_fault(f, D_RT_TANGLED);
+    fixture_free(f);
+}
+
+// The validator refuses this; the certifier does not rely on it.
+static void
+partitions_past_the_last(void **state)
+{
+    (void)state;
+    fixture *f = fixture_new();
+    isa_insn *in = fill(f, ISA_ENG_VECTOR, 4, sbuf(0, 8), 1);
+    end_all(f);
+    rt_program *p = load(f);
+    in = &f->p.stream[ISA_ENG_VECTOR].code.at[0];
+    in->dst.part = 13;
+    assert_int_equal(rt_certify(p, &f->d), RT_FAULT);
+    assert_int_equal(f->d.msgs.at[0].id, D_RT_PARTITION);
+    assert_true(said(f, "partitions 13 to 16, of 16"));
+    fixture_free(f);
+}
+
 static void
 weights_that_do_not_fit(void **state)
 {
@@ -724,6 +777,23 @@ rejects_wrong_semaphores_and_tables(void **state)
 }
 
 static void
+rejects_endless_transfers(void **state)
+{
+    (void)state;
+    vector_add v = make_vector_add();
+    for (int k = 0; k < 2; k++) {
+        isa_ap *ap = k ? &v.out->a : &v.out->dst;
+        ap->ndim = 3;
+        for (int i = 0; i < 3; i++) {
+            ap->dim[i].step = 0;
+            ap->dim[i].count = 65535;
+        }
+    }
+    expect_rejected(v.f, D_RT_ELEMS);
+    fixture_free(v.f);
+}
+
+static void
 rejects_a_queue_with_two_feeders(void **state)
 {
     (void)state;
@@ -870,6 +940,8 @@ main(void)
         cmocka_unit_test(division_by_zero),
         cmocka_unit_test(overlapping_destination),
         cmocka_unit_test(byte_written_twice),
+        cmocka_unit_test(patterns_too_irregular),
+        cmocka_unit_test(partitions_past_the_last),
         cmocka_unit_test(weights_that_do_not_fit),
         cmocka_unit_test(psum_offsets_by_register),
         cmocka_unit_test(instruction_limit),
@@ -877,6 +949,7 @@ main(void)
         cmocka_unit_test(rejects_malformed_streams),
         cmocka_unit_test(rejects_nine_loops),
         cmocka_unit_test(rejects_wrong_semaphores_and_tables),
+        cmocka_unit_test(rejects_endless_transfers),
         cmocka_unit_test(rejects_a_queue_with_two_feeders),
         cmocka_unit_test(rejects_control_with_tokens),
         cmocka_unit_test(objects_run_like_their_program),

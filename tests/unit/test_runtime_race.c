@@ -114,7 +114,7 @@ footprints_are_byte_exact(void **state)
 // with tokens, in one global order in which it could run.
 enum {
     STEPS_MAX = 40,
-    SEMS_MAX = 32,
+    SEMS_MAX = 48,
     EVENTS = 6 * (STEPS_MAX + SEMS_MAX + 16)
 };
 enum { AREA_PARTS = 16, AREA_BYTES = 64 };
