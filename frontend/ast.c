@@ -11,8 +11,8 @@ text_of(const parse_ctx *cx, loc at)
     return (str){cx->text.p + at.begin, at.end - at.begin};
 }
 
-// 'e' has 'under' as a part. The left operand of a chain 'a + b + c' does not
-// count as nested, but it adds to the height.
+// 'e' has 'under' as a part. Operands of 'a + b * c' do not count as nested,
+// but they add to the height.
 static void
 nest(parse_ctx *cx, ast_expr *e, const ast_expr *under, uint32_t levels)
 {
@@ -31,10 +31,12 @@ nest(parse_ctx *cx, ast_expr *e, const ast_expr *under, uint32_t levels)
 ast_expr *
 ast_new(parse_ctx *cx, ast_kind kind, loc at)
 {
+    if (++cx->nodes > AST_MAX_NODES)
+        parse_too_much(cx, at);
     ast_expr *e = ARENA_NEW(cx->a, ast_expr);
     e->kind = kind;
     e->at = at;
-    e->depth = e->height = 1;
+    e->height = 1;
     return e;
 }
 
@@ -129,7 +131,7 @@ ast_binary(parse_ctx *cx, num_binary f, ast_expr *x, ast_expr *y)
     ast_expr *e = ast_operands(cx, E_BINARY, loc_join(x->at, y->at), x, y);
     e->func2 = f;
     nest(cx, e, x, 0);
-    nest(cx, e, y, 1);
+    nest(cx, e, y, 0);
     return e;
 }
 
@@ -146,8 +148,8 @@ ast_matmul(parse_ctx *cx, ast_expr *x, ast_expr *y)
 {
     loc at = loc_join(x->at, y->at);
     ast_expr *e = ast_operands(cx, E_MATMUL, at, x, y);
-    nest(cx, e, x, 1);
-    nest(cx, e, y, 1);
+    nest(cx, e, x, 0);
+    nest(cx, e, y, 0);
     return e;
 }
 
@@ -161,11 +163,12 @@ ast_subscript(parse_ctx *cx, loc at, ast_expr *base, ast_exprs *subs)
         nest(cx, base, base->fill, 1);
         return base;
     }
+    // A plain read 'x[i, j]' is not nested.
     ast_expr *e = ast_operands(cx, E_SUBSCRIPT, at, base, NULL);
-    nest(cx, e, base, 1);
+    nest(cx, e, base, base->depth > 0);
     for (uint32_t i = 0; i < subs->n; i++) {
         vec_push(cx->a, &e->args, subs->at[i]);
-        nest(cx, e, subs->at[i], 1);
+        nest(cx, e, subs->at[i], subs->at[i]->depth > 0);
     }
     return e;
 }

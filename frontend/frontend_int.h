@@ -13,6 +13,8 @@ enum {
     AST_MAX_DEPTH = 256,   // of nesting
     AST_MAX_HEIGHT = 1024, // of the tree, chains of operators included: bounds
                            // every recursion over it
+    AST_MAX_NODES = 1 << 18, // in a file; bounds the memory
+    SOURCE_MAX_BYTES = 4 << 20,
     LOWER_MAX_DEPTH = 2048,   // of recursion once functions are inlined
     LOWER_MAX_WORK = 1 << 17, // expressions visited in lowering one kernel
 };
@@ -64,7 +66,7 @@ typedef enum {
 struct ast_expr {
     ast_kind kind;
     loc at;
-    uint32_t depth; // nesting; left operands of a chain do not count
+    uint32_t depth; // of brackets, calls, reductions and signs
     uint32_t height; // of the tree
     ast_name name;  // NAME, CALL, REDUCE: as written
     ast_exprs args;
@@ -167,6 +169,7 @@ typedef struct {
     uint32_t brackets; // open ( and [: newlines mean nothing inside
     bool ends;         // the last token can end a statement
     bool is_new_error; // reported, its statement not yet dealt with
+    uint32_t nodes;    // of the tree so far
     uint32_t block;    // start of a skipped block
     bool stopped;      // the nesting limit was reported
     bool in_body;      // between { and }
@@ -178,6 +181,7 @@ typedef struct {
 void parse_syntax_error(parse_ctx *cx, loc at, const char *text);
 void parse_too_deep(parse_ctx *cx, loc at);
 void parse_too_long(parse_ctx *cx, loc at);
+void parse_too_much(parse_ctx *cx, loc at);
 void parse_missing_brace(parse_ctx *cx, loc at);
 
 // ---- ast.c: what the grammar's actions call ---------------------------------

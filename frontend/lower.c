@@ -3,7 +3,7 @@
 // the parameters, then lowers the statements in order.
 #include "frontend/lower_int.h"
 
-enum { MAX_TENSOR_LOG2 = 40, MAX_OPS = 1 << 15 };
+enum { MAX_TENSOR_LOG2 = 40, MAX_OPS = 1 << 13 };
 
 // ---- limits and messages ------------------------------------------------------
 
@@ -36,11 +36,11 @@ low_overflow(low_ctx *cx, loc at)
 bool
 low_step(low_ctx *cx, loc at)
 {
-    if (++cx->work < LOWER_MAX_WORK && cx->fn->ops.n < MAX_OPS)
-        return true;
-    if (cx->work == LOWER_MAX_WORK || cx->fn->ops.n == MAX_OPS)
-        LOW_REPORT(cx, at, D_TOO_MUCH_CODE,
-                   cx->fn->ops.n == MAX_OPS ? MAX_OPS : LOWER_MAX_WORK);
+    bool too_many = cx->fn->ops.n >= MAX_OPS;
+    if (cx->is_stopped || (++cx->work < LOWER_MAX_WORK && !too_many))
+        return !cx->is_stopped;
+    cx->is_stopped = true;
+    diag(cx->d, at, D_TOO_MUCH_CODE, too_many ? MAX_OPS : LOWER_MAX_WORK);
     return false;
 }
 
@@ -192,7 +192,7 @@ lower_kernel(low_ctx *cx, const ast_decl *k, const int64_t *dims)
     env.index = ARENA_ARRAY(cx->a, k->nindices, low_index *);
     for (uint32_t i = 0; i < k->nin + k->nres; i++)
         ok &= add_param(cx, &env, i);
-    for (uint32_t i = 0; ok && i < k->body.n; i++)
+    for (uint32_t i = 0; ok && !cx->is_stopped && i < k->body.n; i++)
         low_stmt(cx, &env, k->body.at[i]);
 }
 

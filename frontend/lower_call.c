@@ -171,7 +171,7 @@ run_body(low_ctx *cx, low_env *env)
         return;
     }
     cx->depth += 8; // a call takes more of the stack than an expression
-    for (uint32_t i = 0; i < env->decl->body.n; i++)
+    for (uint32_t i = 0; !cx->is_stopped && i < env->decl->body.n; i++)
         low_stmt(cx, env, env->decl->body.at[i]);
     cx->depth -= 8;
     cx->at = at;

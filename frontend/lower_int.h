@@ -91,6 +91,7 @@ typedef struct {
     tir_fn *fn;
     map names; // of tensors -> how often the name was wanted
     uint32_t work, depth, next_id;
+    bool is_stopped; // a limit was reached
     loc at;           // statement
     const char *hint; // name it defines
 } low_ctx;

@@ -125,11 +125,22 @@ low_to_tir(low_ctx *cx, low_op *op, const low_aff *x, tir_aff *out)
 
 // ---- finishing ------------------------------------------------------------------
 
+static bool
+all_live(const bool *live, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        if (!live[i])
+            return false;
+    return true;
+}
+
 // Keeps the nodes and reads that the root depends on.
 static uint32_t
 drop_unused(low_ctx *cx, tir_op *op, uint32_t root)
 {
     bool *live = tir_live_nodes(cx->a, op, root);
+    if (all_live(live, op->nodes.n))
+        return root;
     uint32_t *to = ARENA_ARRAY(cx->a, op->nodes.n, uint32_t);
     tir_op old = *op;
     memset(&op->nodes, 0, sizeof op->nodes);

@@ -41,6 +41,14 @@ parse_too_long(parse_ctx *cx, loc at)
     cx->stopped = true;
 }
 
+void
+parse_too_much(parse_ctx *cx, loc at)
+{
+    if (!cx->stopped)
+        diag(cx->d, at, D_TOO_LONG, AST_MAX_NODES);
+    cx->stopped = true;
+}
+
 // A declaration begins inside the one before.
 void
 parse_missing_brace(parse_ctx *cx, loc at)
@@ -70,7 +78,12 @@ tk_parse(arena *a, diags *d, uint32_t source, tk_module *const *libs,
     *m = (tk_module){.a = a, .libs = libs, .nlibs = nlibs, .fns = map_new(a)};
     parse_ctx cx = {.a = a, .d = d, .source = source, .m = m};
     cx.text = d->sources.at[source].text;
-    SY_CHECK(cx.text.n < INT32_MAX, "source of %zu bytes", cx.text.n);
+    if (cx.text.n > SOURCE_MAX_BYTES) {
+        diag(d, (loc){source, 0, 0}, D_INPUT_TOO_LARGE,
+             d->sources.at[source].name, (unsigned long long)cx.text.n,
+             (unsigned long long)SOURCE_MAX_BYTES);
+        return NULL;
+    }
     run_parser(&cx);
     m->lost = cx.lost;
     if (cx.stopped)
