@@ -60,6 +60,7 @@ add_access(sync_cx *s, uint32_t body, uint32_t op, const tile_ref *ref,
         .write = write,
         .ref = ref,
         .parts = dst ? &o->dst_parts : &o->parts,
+        .guard = 1u << o->engine,
     };
 
     if (ref->id == TILE_ABSENT)
@@ -103,6 +104,10 @@ note_trips(sync_cx *s, uint32_t loop)
     tile_aff_range(s->fn, &c->rem, &lo, &hi);
     s->body[loop].min_trip = loop ? trips(c, lo) : 1;
     s->body[loop].max_trip = loop ? trips(c, hi) : 1;
+    s->body[loop].max_runs = 1;
+    if (loop && !mul_i64(s->body[s->fn->loops.at[loop].parent].max_runs,
+                         s->body[loop].max_trip, &s->body[loop].max_runs))
+        s->body[loop].max_runs = INT64_MAX;
 }
 
 static void

@@ -35,21 +35,31 @@ loop_at(const finder *f, uint32_t loop)
 // Records that the item of y waits for an item of an earlier access's stream.
 // Of several with one consumer, the last producer orders all of them.
 static void
-add_edge(finder *f, uint32_t distance, uint32_t to, tile_engine engine,
+add_edge(finder *f, uint32_t distance, uint32_t to, const sync_access *y,
          uint32_t from, uint32_t stream)
 {
     sync_edges *e = &f->s->body[f->body].edges;
+    tile_engine engine = y->engine;
+
+    if (distance >= f->s->body[f->body].max_runs)
+        return; // there is no such later execution
 
     for (uint32_t i = e->n; i > 0 && e->at[i - 1].to == to; i--) {
         sync_edge *old = &e->at[i - 1];
         if (old->distance == distance && old->engine == engine &&
             old->stream == stream) {
             old->from = old->from > from ? old->from : from;
+            old->guard &= y->guard;
             return;
         }
     }
     vec_push(f->a, e,
-             (sync_edge){distance, to, from, engine, stream, false, 0});
+             (sync_edge){.distance = distance,
+                         .to = to,
+                         .from = from,
+                         .engine = engine,
+                         .stream = stream,
+                         .guard = y->guard});
 }
 
 // Whether the streams leave the order of x and y open. An engine orders its own
@@ -142,8 +152,7 @@ find_conflicts(finder *f, const live_list *l, const sync_access *y,
             continue;
         if (f->again ? conflicts_later(f, x, y, item, at_home)
                      : conflicts_now(f, x, y, item))
-            add_edge(f, f->again ? later : 0, item, y->engine, x->item,
-                     x->x->stream);
+            add_edge(f, f->again ? later : 0, item, y, x->item, x->x->stream);
     }
 }
 
@@ -289,7 +298,7 @@ visit_inner(finder *f, const sync_access *y, uint32_t item)
     for (uint32_t i = 0; y->write && i < f->spans.n; i++) {
         const span *x = &f->spans.at[i];
         if (x->item != item && overlaps(x, &own) && is_open(x->stream, y))
-            add_edge(f, f->again, item, y->engine, x->item, x->stream);
+            add_edge(f, f->again, item, y, x->item, x->stream);
     }
     if (!f->again)
         add_span(f, own);

@@ -10,6 +10,7 @@
 enum {
     SYNC_STREAMS = ENG_COUNT + ISA_QUEUES,
     SYNC_MAX_DISTANCE = 16, // a smaller distance orders more: sound
+    SYNC_NO_LAG = 0xff,
 };
 
 typedef uint32_t stream_mask; // bit per stream
@@ -35,6 +36,9 @@ typedef struct {
     bool write;         // or both
     const tile_ref *ref;
     const tile_count *parts;
+    // Engines f: in each execution of the item (of the body at hand) that this
+    // access is in, it is after the moment when f entered the item.
+    stream_mask guard;
 } sync_access;
 
 // X -> Y in one body: the consumer's n-th execution of item 'to' waits for
@@ -44,6 +48,7 @@ typedef struct {
     uint32_t to, from;  // items of the body
     tile_engine engine; // the consumer
     uint32_t stream;    // the producer
+    stream_mask guard;  // common to the consumer's accesses
     bool keep;          // not implied by others
     uint64_t rank;      // among edges to one item: decided in this order
 } sync_edge;
@@ -68,11 +73,12 @@ typedef struct {
     stream_mask engines;   // engines that execute anything in it
     stream_mask sure;      // of accessing: certain to do so at least once
     stream_mask certain;   // of engines: certain to execute something in it
-    stream_mask exit[ENG_COUNT];  // streams whose accesses in this loop engine
-                                  // e knows of when it leaves
-    stream_mask guard[ENG_COUNT]; // engines f: all that e does in this loop is
-                                  // after the moment when f entered it
+    // After an execution of the body, engine e knows of all that stream s did
+    // in the one lag[e][s] before, and in those before that.
+    uint8_t lag[ENG_COUNT][SYNC_STREAMS];
+    stream_mask guard[ENG_COUNT]; // common to all accesses of an engine
     int64_t max_trip, min_trip;
+    int64_t max_runs; // of the body in all, saturated
     sync_edges edges;
 } sync_body;
 

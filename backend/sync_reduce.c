@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LAG_WINDOW = 2 };
+
 // Entry s: position up to which all accesses of stream s, since the start of
 // the window, are done. Position 0 is before the window.
 typedef struct {
@@ -20,8 +22,11 @@ typedef struct {
     sync_cx *s;
     sync_body *b;
     const tile_loop *loop;
-    uint32_t distance;            // decided in this run; those below are
-    uint32_t iteration;           // of the window
+    uint32_t window;    // iterations after the first
+    bool deciding;      // edges at distance 'window'; those below are decided
+    uint32_t upto;      // greatest distance looked at
+    uint32_t iteration; // of the window
+    uint32_t next_access;
     vclock know[ENG_COUNT];       // of engines
     vclock queue[ISA_QUEUES + 1]; // what a token of the queue tells
     uint32_t last[SYNC_STREAMS];  // position of the stream's last accesses
@@ -117,19 +122,15 @@ number_snapshots(runner *r)
 // ---- one item
 // ----------------------------------------------------------------
 
-// Whether all that the consumer does in its item is after the producer anyway:
-// it knows, or is a loop in which it follows another engine that does.
+// Whether all that the consumer does with it is after the producer anyway: it
+// knows, or follows another engine into its item that does.
 static bool
 is_implied(const runner *r, const sync_edge *e)
 {
-    const tile_item *to = &r->loop->items.at[e->to];
     uint32_t from = position(r, r->iteration - e->distance, e->from);
-    stream_mask after = 1u << e->engine;
 
-    if (to->is_loop)
-        after |= r->s->body[to->id].guard[e->engine];
     for (uint32_t f = 1; f < ENG_COUNT; f++)
-        if (after >> f & 1 && r->know[f].at[e->stream] >= from)
+        if (e->guard >> f & 1 && r->know[f].at[e->stream] >= from)
             return true;
     return false;
 }
@@ -137,9 +138,9 @@ is_implied(const runner *r, const sync_edge *e)
 static void
 take_edge(runner *r, sync_edge *e)
 {
-    bool deciding = e->distance == r->distance;
+    bool deciding = r->deciding && e->distance == r->window;
 
-    if (r->iteration < e->distance || (deciding && r->iteration != r->distance))
+    if (r->iteration < e->distance || (deciding && r->iteration != r->window))
         return;
     if (deciding)
         e->keep = !is_implied(r, e);
@@ -154,49 +155,69 @@ take_edges(runner *r, uint32_t item)
 {
     sync_edge *at = r->b->edges.at;
 
-    for (uint32_t d = 0; d <= r->distance; d++)
+    for (uint32_t d = 0; d <= r->upto; d++)
         for (; r->cursor[d] < r->first[d + 1] && at[r->cursor[d]].to == item;
              r->cursor[d]++)
             take_edge(r, &at[r->cursor[d]]);
 }
 
+// An engine that leaves loop c knows of stream s what its lag leaves over.
+static void
+leave_stream(runner *r, const sync_body *c, uint32_t item, vclock *know,
+             const vclock *entry, uint32_t s, uint32_t lag)
+{
+    bool sure = c->sure >> s & 1;
+    int64_t back = lag && sure ? ceil_div(lag, max_i64(c->min_trip, 1)) : 0;
+    uint32_t pos;
+
+    if ((lag && !sure) || back > r->iteration)
+        return;
+    pos = position(r, r->iteration - (uint32_t)back, item);
+    if (sure && lag < c->min_trip)
+        merge(know, &entry[s]); // s did something since it entered
+    // If the loop runs zero times, nothing was learnt of what s did before.
+    if ((sure || know->at[s] >= r->last[s]) && know->at[s] < pos)
+        know->at[s] = pos;
+}
+
 // What an engine knows when it leaves a loop: of the accesses in it, and of
 // what others knew when they entered it.
 static void
-leave_loop(runner *r, const sync_body *c, const vclock *entry, tile_engine e,
-           uint32_t pos)
+leave_loop(runner *r, const sync_body *c, uint32_t item, const vclock *entry,
+           tile_engine e)
 {
     vclock *know = &r->know[e];
 
     for (uint32_t f = 1; f < ENG_COUNT && c->certain >> e & 1; f++)
         if (c->guard[e] >> f & 1)
             merge(know, &entry[f]);
-    for (uint32_t s = 1; s < SYNC_STREAMS; s++) {
-        if (!(c->exit[e] >> s & 1))
-            continue;
-        if (c->sure >> s & 1)
-            merge(know, &entry[s]);
-        // If the loop runs zero times, nothing was learnt of what s did before.
-        if (c->sure >> s & 1 || know->at[s] >= r->last[s])
-            know->at[s] = pos;
+    for (uint32_t s = 1; s < SYNC_STREAMS; s++)
+        if (c->lag[e][s] != SYNC_NO_LAG)
+            leave_stream(r, c, item, know, entry, s, c->lag[e][s]);
+}
+
+// Accesses of an item are from now on seen from outside of the body: what do
+// they come after?
+static void
+note_guards(runner *r, const tile_item *it)
+{
+    uint32_t end = it->is_loop ? r->s->body[it->id].end : r->b->end;
+
+    for (; r->next_access < end; r->next_access++) {
+        sync_access *y = &r->s->acc.at[r->next_access];
+        stream_mask after = 0;
+        if (!it->is_loop && y->op != it->id)
+            return;
+        for (uint32_t f = 1; f < ENG_COUNT; f++)
+            if (y->guard >> f & 1)
+                after |= r->know[f].entered;
+        y->guard = after;
+        r->b->guard[y->engine] &= after;
     }
 }
 
-// What an engine's accesses in an item come after: narrows the guards of the
-// body that the item is in.
 static void
-note_guard(runner *r, const sync_body *c, tile_engine e)
-{
-    stream_mask after = r->know[e].entered;
-
-    for (uint32_t f = 1; c && f < ENG_COUNT; f++)
-        if (c->guard[e] >> f & 1)
-            after |= r->know[f].entered;
-    r->b->guard[e] &= after;
-}
-
-static void
-pass_loop(runner *r, const sync_body *c, uint32_t pos)
+pass_loop(runner *r, const sync_body *c, uint32_t item)
 {
     vclock entry[SYNC_STREAMS];
 
@@ -210,12 +231,9 @@ pass_loop(runner *r, const sync_body *c, uint32_t pos)
                   &r->know[r->s->queue_engine[s - sync_queue_stream(0)]]);
         }
     }
-    for (uint32_t e = 1; e < ENG_COUNT && r->distance == 0; e++)
-        if (c->engines >> e & 1)
-            note_guard(r, c, (tile_engine)e);
     for (uint32_t e = 1; e < ENG_COUNT; e++)
         if (c->engines >> e & 1)
-            leave_loop(r, c, entry, (tile_engine)e, pos);
+            leave_loop(r, c, item, entry, (tile_engine)e);
 }
 
 // The posts after an item: what each of its streams can tell from now on.
@@ -249,46 +267,55 @@ give(runner *r, uint32_t item, uint32_t pos)
 static void
 run_iteration(runner *r)
 {
-    for (uint32_t d = 0; d <= r->distance; d++)
+    for (uint32_t d = 0; d <= r->upto; d++)
         r->cursor[d] = r->first[d];
+    r->next_access = r->b->first;
     for (uint32_t i = 0; i < r->loop->items.n; i++) {
         const tile_item *it = &r->loop->items.at[i];
-        uint32_t pos = position(r, r->iteration, i);
         take_edges(r, i);
+        if (r->deciding && r->window == 0)
+            note_guards(r, it);
         if (it->is_loop)
-            pass_loop(r, &r->s->body[it->id], pos);
-        else if (r->distance == 0)
-            note_guard(r, NULL, op_of(r, it)->engine);
-        give(r, i, pos);
+            pass_loop(r, &r->s->body[it->id], i);
+        give(r, i, position(r, r->iteration, i));
     }
 }
 
 static void
-run(runner *r, uint32_t distance)
+run(runner *r, uint32_t window, bool deciding)
 {
     arena_mark mark = arena_save(r->s->a);
 
-    r->distance = distance;
+    r->window = window;
+    r->deciding = deciding;
+    r->upto = deciding ? window : SYNC_MAX_DISTANCE;
     memset(r->know, 0, sizeof r->know);
     memset(r->queue, 0, sizeof r->queue);
     memset(r->last, 0, sizeof r->last);
     for (uint32_t e = 1; e < ENG_COUNT; e++)
         r->know[e].entered = 1u << e;
-    r->snap = ARENA_ARRAY(r->s->a, (size_t)(distance + 1) * r->stride, vclock);
-    for (r->iteration = 0; r->iteration <= distance; r->iteration++)
+    r->snap = ARENA_ARRAY(r->s->a, (size_t)(window + 1) * r->stride, vclock);
+    for (r->iteration = 0; r->iteration <= window; r->iteration++)
         run_iteration(r);
     arena_restore(r->s->a, mark);
 }
 
-// After the run at distance 0: what the last iteration leaves known.
+// After a run: how far an engine is behind a stream when it has been through
+// the last iteration of the window.
 static void
-note_exit(runner *r)
+note_lag(runner *r)
 {
-    for (uint32_t e = 1; e < ENG_COUNT; e++)
-        for (uint32_t s = 1; s < SYNC_STREAMS; s++)
-            if (r->b->engines >> e & 1 && r->b->accessing >> s & 1 &&
-                r->know[e].at[s] >= r->last[s])
-                r->b->exit[e] |= 1u << s;
+    for (uint32_t e = 1; e < ENG_COUNT; e++) {
+        for (uint32_t s = 1; s < SYNC_STREAMS; s++) {
+            if (!(r->b->engines >> e & 1) || !(r->b->accessing >> s & 1))
+                continue;
+            for (uint32_t j = 0; j <= r->window; j++) {
+                uint32_t end = r->last[s] - j * r->loop->items.n;
+                if (r->know[e].at[s] >= end && j < r->b->lag[e][s])
+                    r->b->lag[e][s] = (uint8_t)j;
+            }
+        }
+    }
 }
 
 // How many streams a stream's token after the loop tells about.
@@ -297,8 +324,11 @@ stream_knowledge(const runner *r, const sync_body *c, uint32_t stream)
 {
     uint32_t q = sync_is_queue(stream) ? stream - sync_queue_stream(0) : 0;
     tile_engine e = q ? r->s->queue_engine[q] : (tile_engine)stream;
+    uint32_t n = q != 0;
 
-    return (uint32_t)__builtin_popcount(c->exit[e] | 1u << e | 1u << stream);
+    for (uint32_t s = 1; s < SYNC_STREAMS; s++)
+        n += c->lag[e][s] == 0;
+    return n;
 }
 
 // Edges to one item: engines that others follow first, since what they know
@@ -309,12 +339,8 @@ rank_edges(const runner *r)
 {
     for (uint32_t i = 0; i < r->b->edges.n; i++) {
         sync_edge *e = &r->b->edges.at[i];
-        const tile_item *to = &r->loop->items.at[e->to];
         const tile_item *from = &r->loop->items.at[e->from];
-        uint32_t followed = 0, known = 0;
-        if (to->is_loop)
-            followed = (uint32_t)__builtin_popcount(
-                r->s->body[to->id].guard[e->engine]);
+        uint32_t followed = (uint32_t)__builtin_popcount(e->guard), known = 0;
         if (from->is_loop)
             known = stream_knowledge(r, &r->s->body[from->id], e->stream);
         e->rank = (uint64_t)followed << 48 |
@@ -329,27 +355,43 @@ has_distance(const runner *r, uint32_t d)
     return r->first[d + 1] > r->first[d];
 }
 
-void
-sync_reduce(sync_cx *s, uint32_t body)
+static void
+sort_edges(runner *r)
 {
-    runner r = {.s = s, .b = &s->body[body], .loop = &s->fn->loops.at[body]};
-    sync_edges *e = &r.b->edges;
+    sync_edges *e = &r->b->edges;
     uint32_t i = 0;
 
-    for (uint32_t k = 1; k < ENG_COUNT; k++)
-        r.b->guard[k] = UINT32_MAX;
-    rank_edges(&r);
+    rank_edges(r);
     if (e->n)
         qsort(e->at, e->n, sizeof *e->at, compare_edges);
     for (uint32_t d = 0; d <= SYNC_MAX_DISTANCE + 1; d++) {
         while (i < e->n && e->at[i].distance < d)
             i++;
-        r.first[d] = i;
+        r->first[d] = i;
     }
+}
+
+void
+sync_reduce(sync_cx *s, uint32_t body)
+{
+    runner r = {.s = s, .b = &s->body[body], .loop = &s->fn->loops.at[body]};
+    uint32_t window = LAG_WINDOW;
+
+    memset(r.b->lag, SYNC_NO_LAG, sizeof r.b->lag);
+    for (uint32_t e = 1; e < ENG_COUNT; e++)
+        r.b->guard[e] = UINT32_MAX;
+    sort_edges(&r);
     number_snapshots(&r);
-    run(&r, 0);
-    note_exit(&r);
-    for (uint32_t d = 1; d <= SYNC_MAX_DISTANCE; d++)
-        if (has_distance(&r, d))
-            run(&r, d);
+    run(&r, 0, true);
+    note_lag(&r);
+    for (uint32_t d = 1; d <= SYNC_MAX_DISTANCE; d++) {
+        if (!has_distance(&r, d))
+            continue;
+        run(&r, d, true);
+        window = d > window ? d : window;
+    }
+    if (body != 0) {
+        run(&r, window, false);
+        note_lag(&r);
+    }
 }
