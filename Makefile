@@ -16,6 +16,8 @@ SOVERSION := 0
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla \
   -Wdouble-promotion -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wformat=2 \
   -Wcast-qual -Wwrite-strings -Wpointer-arith -Wimplicit-fallthrough -Wredundant-decls -fno-common
+# Warnings are errors with the compiler whose warnings are known.
+WERROR ?= $(if $(filter 12,$(shell $(CC) -dumpversion)),-Werror)
 OPT_release := -O2 -g
 OPT_debug := -O0 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -25,6 +27,10 @@ CFLAGS := -std=c17 $(OPT_$(VARIANT)) $(WARN) $(WERROR) -fPIC -fvisibility=hidden
 LDFLAGS := $(filter -fsanitize%,$(OPT_$(VARIANT)))
 LDLIBS := -lelf -lxxhash -ljansson -lm
 TEST_LDLIBS := -lcmocka -lmpfr -lgmp
+
+# A line a file; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,echo '  $(1)')
 
 # ---- sources: whatever is in the folders -------------------------------------
 
@@ -108,31 +114,37 @@ HOST_CC := $(CC) -std=c17 -O1 $(WARN) -ffp-contract=off -D_GNU_SOURCE -I. -Iincl
 SUPPORT_SRC := $(wildcard support/*.c)
 
 $(G)/isa-gen: $(wildcard isa-spec/gen/*.c isa-spec/gen/*.h support/*.[ch] support/*.def numerics/*.def numerics/*.h)
+	$(call say,HOST  $@)
 	@mkdir -p $(@D)
-	$(HOST_CC) -o $@ $(filter isa-spec/gen/%.c,$^) $(SUPPORT_SRC)
+	$(Q)$(HOST_CC) -o $@ $(filter isa-spec/gen/%.c,$^) $(SUPPORT_SRC)
 
 $(G)/embed: lib/gen/embed.c $(wildcard support/*.[ch] support/*.def)
+	$(call say,HOST  $@)
 	@mkdir -p $(@D)
-	$(HOST_CC) -o $@ $< $(SUPPORT_SRC)
+	$(Q)$(HOST_CC) -o $@ $< $(SUPPORT_SRC)
 
 $(G)/isa_gen.h: $(G)/isa-gen $(shell find isa-spec -name '*.isa' -o -name '*.target' -o -name '*.def')
-	$(G)/isa-gen isa-spec $(G)/isa_gen.h $(G)/isa_tables.c $(G)/isa.md
+	$(call say,GEN   $@)
+	$(Q)$(G)/isa-gen isa-spec $(G)/isa_gen.h $(G)/isa_tables.c $(G)/isa.md
 $(G)/isa_tables.c: $(G)/isa_gen.h
 	@touch $@
 
 $(G)/tk_lex.h: frontend/lex.l
+	$(call say,GEN   $@)
 	@mkdir -p $(@D)
-	flex --header-file=$(G)/tk_lex.h -o $(G)/tk_lex.c $<
+	$(Q)flex --header-file=$(G)/tk_lex.h -o $(G)/tk_lex.c $<
 $(G)/tk_lex.c: $(G)/tk_lex.h
 	@touch $@
 $(G)/tk_parse.h: frontend/parse.y
+	$(call say,GEN   $@)
 	@mkdir -p $(@D)
-	bison -Werror --defines=$(G)/tk_parse.h -o $(G)/tk_parse.c $<
+	$(Q)bison -Werror --defines=$(G)/tk_parse.h -o $(G)/tk_parse.c $<
 $(G)/tk_parse.c: $(G)/tk_parse.h
 	@touch $@
 
 $(G)/embedded_lib.c: $(G)/embed $(sort $(wildcard lib/*.tk))
-	$(G)/embed $@ $(filter %.tk,$^)
+	$(call say,GEN   $@)
+	$(Q)$(G)/embed $@ $(filter %.tk,$^)
 
 # ---- compiling ----------------------------------------------------------------------
 
@@ -142,36 +154,43 @@ $(G)/embedded_lib.c: $(G)/embed $(sort $(wildcard lib/*.tk))
 $(B)/obj/numerics/%.o $(B)/obj/runtime/interp.o: OPT_release := -O3 -g
 
 $(B)/obj/%.o: %.c Makefile | $(GEN_HDR)
+	$(call say,CC    $<)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/obj/gen/%.o: $(G)/%.c Makefile | $(GEN_HDR)
+	$(call say,CC    $<)
 	@mkdir -p $(@D)
-	$(CC) -std=c17 $(OPT_$(VARIANT)) -Wall -Wno-unused-function -fPIC -fvisibility=hidden \
+	$(Q)$(CC) -std=c17 $(OPT_$(VARIANT)) -Wall -Wno-unused-function -fPIC -fvisibility=hidden \
 	  -ffp-contract=off $(INCLUDES) -Ifrontend -MMD -MP -c $< -o $@
 
 $(STATIC): $(LIB_OBJ)
+	$(call say,AR    $@)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(Q)$(AR) rcsD $@ $^
 
 $(SHARED): $(LIB_OBJ)
-	$(CC) $(LDFLAGS) -shared -Wl,-soname,libsystole.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(LDLIBS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libsystole.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(LDLIBS)
 	@ln -sf $(@F) $(B)/libsystole.so.$(SOVERSION)
 	@ln -sf $(@F) $(B)/libsystole.so
 
 $(COMMAND): $(TOOL_OBJ) $(STATIC)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/unit/%: tests/unit/%.c $(STATIC) Makefile | $(GEN_HDR)
+	$(call say,TEST  $<)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(STATIC) $(TEST_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(STATIC) $(TEST_LDLIBS) $(LDLIBS)
 
 test-build: build $(UNIT)
 
 # The second compiler, for its warnings.
 $(BUILD)/clang/%.ok: %.c Makefile | $(GEN_HDR)
+	$(call say,CLANG $<)
 	@mkdir -p $(@D)
-	$(CLANG) -std=c17 $(WARN) -Werror -fsyntax-only -ffp-contract=off $(INCLUDES) \
+	$(Q)$(CLANG) -std=c17 $(WARN) -Werror -fsyntax-only -ffp-contract=off $(INCLUDES) \
 	  -MMD -MP -MF $(@:.ok=.d) -MT $@ $<
 	@touch $@
 -include $(CLANG_OK:.ok=.d)
