@@ -73,7 +73,6 @@ check: deps
 	+@$(SUBMAKE) test-build
 	@$(PYTHON) tests/run.py --build $(BUILD) --variant $(VARIANT) --jobs $(JOBS) \
 	  $(if $(filter release,$(VARIANT)),--step 'clang $(CLANG) without warnings') \
-	  $(if $(filter release,$(VARIANT)),--step 'lint') \
 	  $(if $(filter release,$(VARIANT)),--step 'drift') $(T)
 
 asan:
