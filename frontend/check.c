@@ -208,8 +208,8 @@ visit_calls(check_ctx *cx, const ast_decl *decl, uint8_t *state, uint32_t depth)
     for (uint32_t i = 0; i < decl->calls.n; i++) {
         const ast_decl *to = decl->calls.at[i];
         // A library cannot call back.
-        bool is_ours = to->order < cx->m->decls.n &&
-                       cx->m->decls.at[to->order] == to;
+        bool is_ours =
+            to->order < cx->m->decls.n && cx->m->decls.at[to->order] == to;
         if (is_ours && state[to->order] == NOT_SEEN)
             visit_calls(cx, to, state, depth + 1);
         else if (is_ours && state[to->order] == OPEN)

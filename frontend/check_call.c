@@ -231,10 +231,9 @@ static bool
 is_reserved_fn(str name)
 {
     static const char *const later[] = {
-        "topk",      "sort",       "argsort",    "random",
-        "uniform",   "normal",     "philox",     "bernoulli",
-        "all_reduce", "all_gather", "reduce_scatter", "all_to_all",
-        "broadcast", "permute",
+        "topk",           "sort",       "argsort",   "random",     "uniform",
+        "normal",         "philox",     "bernoulli", "all_reduce", "all_gather",
+        "reduce_scatter", "all_to_all", "broadcast", "permute",
     };
     for (size_t i = 0; i < ARRAY_LEN(later); i++)
         if (str_eq_z(name, later[i]))

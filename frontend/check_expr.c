@@ -136,10 +136,10 @@ operator_of(const ast_expr *e)
         num_binary f;
         const char *text;
     } ops[] = {
-        {NUM_ADD, "+"}, {NUM_SUB, "-"},  {NUM_MUL, "*"},  {NUM_DIV, "/"},
-        {NUM_MOD, "%"}, {NUM_EQ, "=="},  {NUM_NE, "!="},  {NUM_LT, "<"},
-        {NUM_LE, "<="}, {NUM_GT, ">"},   {NUM_GE, ">="},  {NUM_AND, "&"},
-        {NUM_OR, "|"},  {NUM_XOR, "^"},  {NUM_SHL, "<<"}, {NUM_SHR, ">>"},
+        {NUM_ADD, "+"}, {NUM_SUB, "-"}, {NUM_MUL, "*"},  {NUM_DIV, "/"},
+        {NUM_MOD, "%"}, {NUM_EQ, "=="}, {NUM_NE, "!="},  {NUM_LT, "<"},
+        {NUM_LE, "<="}, {NUM_GT, ">"},  {NUM_GE, ">="},  {NUM_AND, "&"},
+        {NUM_OR, "|"},  {NUM_XOR, "^"}, {NUM_SHL, "<<"}, {NUM_SHR, ">>"},
     };
     if (e->is_logical)
         return e->func2 == NUM_AND ? "&&" : "||";
@@ -168,8 +168,9 @@ check_logical(check_ctx *cx, const ast_expr *e, bool wants_bool,
 static void
 check_unary(check_ctx *cx, ast_expr *e)
 {
-    const char *spelling =
-        e->func1 == NUM_NEG ? "-" : e->is_logical ? "!" : "~";
+    const char *spelling = e->func1 == NUM_NEG ? "-"
+                           : e->is_logical     ? "!"
+                                               : "~";
     check_expr(cx, e->args.at[0]);
     if (e->func1 == NUM_NOT && !check_logical(cx, e, e->is_logical, spelling))
         check_poison(e);

@@ -161,7 +161,8 @@ check_sub_operands(check_ctx *cx, ast_expr *e)
     if (e->is_literal)
         return SUB_CONSTANT;
     bool sum = e->kind == E_UNARY || e->func2 == NUM_ADD || e->func2 == NUM_SUB;
-    bool scaled = e->func2 == NUM_MUL && (x == SUB_CONSTANT || y == SUB_CONSTANT);
+    bool scaled =
+        e->func2 == NUM_MUL && (x == SUB_CONSTANT || y == SUB_CONSTANT);
     return sum || scaled ? SUB_AFFINE : not_affine(cx, e);
 }
 
@@ -235,8 +236,7 @@ check_subscript(check_ctx *cx, ast_expr *e)
         diag(cx->d, e->at, D_SUBSCRIPT_COUNT, what, base->rank,
              plural(base->rank), nsubs, plural(nsubs));
         if (base->kind == E_NAME && base->ref == REF_TENSOR)
-            diag_note_add(cx->d,
-                          cx->decl->tensors.at[base->symbol]->name.at,
+            diag_note_add(cx->d, cx->decl->tensors.at[base->symbol]->name.at,
                           "'%s' is declared here", what);
         is_sound = false;
     }

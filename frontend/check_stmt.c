@@ -67,7 +67,8 @@ static bool
 is_left_index(const ast_stmt *s, str name)
 {
     for (uint32_t i = 0; i < s->subs.n; i++)
-        if (s->subs.at[i]->kind == E_NAME && str_eq(s->subs.at[i]->name.s, name))
+        if (s->subs.at[i]->kind == E_NAME &&
+            str_eq(s->subs.at[i]->name.s, name))
             return true;
     return false;
 }
@@ -196,17 +197,14 @@ check_several(check_ctx *cx, ast_stmt *s)
         diag(cx->d, call->at, D_NOT_A_CALL);
     else if (call->kind == E_CALL)
         check_call(cx, call, n);
-    const ast_decl *fn = call->call == CALL_FN && call->fn->nres == n
-                             ? call->fn
-                             : NULL;
+    const ast_decl *fn =
+        call->call == CALL_FN && call->fn->nres == n ? call->fn : NULL;
     for (uint32_t i = 0; i < n; i++) {
         ast_tensor *t = check_target(cx, &s->names.at[i]);
         if (!t)
             continue;
         const ast_tensor *r = fn ? fn->tensors.at[fn->nin + i] : NULL;
-        int rank = !r              ? -1
-                   : fn->is_scalar ? call->rank
-                                   : (int)r->shape.n;
+        int rank = !r ? -1 : fn->is_scalar ? call->rank : (int)r->shape.n;
         set_whole(cx, t, call, r ? r->dtype : DT_NONE, rank);
         mark_defined(t, &s->names.at[i]);
     }

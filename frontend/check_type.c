@@ -51,8 +51,8 @@ type_suggest_cast(check_ctx *cx, const ast_expr *e, num_dtype to)
 static bool
 is_cast_first(num_as x, num_as y)
 {
-    return x == NUM_AS_BOOL || (y != NUM_AS_BOOL && x != NUM_AS_F32 &&
-                                y == NUM_AS_F32);
+    return x == NUM_AS_BOOL ||
+           (y != NUM_AS_BOOL && x != NUM_AS_F32 && y == NUM_AS_F32);
 }
 
 num_as

@@ -14,8 +14,8 @@ typedef struct tk_module tk_module;
 // Parses and checks a file as far as names, ranks and types go. Functions of
 // 'libs' (parsed modules; may be NULL when nlibs is 0) are in scope, the file's
 // own names win. Parsing goes on after an error.
-tk_module *tk_parse(arena *a, diags *d, uint32_t source,
-                    tk_module *const *libs, uint32_t nlibs);
+tk_module *tk_parse(arena *a, diags *d, uint32_t source, tk_module *const *libs,
+                    uint32_t nlibs);
 
 uint32_t tk_kernel_count(const tk_module *m);
 const char *tk_kernel_name(const tk_module *m, uint32_t kernel);

@@ -66,18 +66,18 @@ typedef enum {
 struct ast_expr {
     ast_kind kind;
     loc at;
-    uint32_t depth; // of brackets, calls, reductions and signs
+    uint32_t depth;  // of brackets, calls, reductions and signs
     uint32_t height; // of the tree
-    ast_name name;  // NAME, CALL, REDUCE: as written
+    ast_name name;   // NAME, CALL, REDUCE: as written
     ast_exprs args;
-    num_unary func1;   // UNARY, and CALL of a built-in function
-    num_binary func2;  // BINARY, likewise
-    bool is_logical;   // ! && ||
-    num_reduce reduce; // REDUCE
-    bool is_arg;       // argmax, argmin
-    int64_t value;     // INT
-    num_word word;     // FLOAT and REF_CONST: bits
-    ast_expr *fill;    // SUBSCRIPT: 'else', or NULL
+    num_unary func1;     // UNARY, and CALL of a built-in function
+    num_binary func2;    // BINARY, likewise
+    bool is_logical;     // ! && ||
+    num_reduce reduce;   // REDUCE
+    bool is_arg;         // argmax, argmin
+    int64_t value;       // INT
+    num_word word;       // FLOAT and REF_CONST: bits
+    ast_expr *fill;      // SUBSCRIPT: 'else', or NULL
     ast_indices binders; // REDUCE
     ast_expr *filter;    // REDUCE: 'where', or NULL
 
@@ -118,7 +118,7 @@ typedef struct {
 
 typedef struct {
     loc at;
-    ast_names names;  // defined tensors
+    ast_names names;       // defined tensors
     VEC(uint32_t) targets; // their numbers, by the checker
     bool has_subs;
     ast_exprs subs;   // of the left side
@@ -141,8 +141,8 @@ struct ast_decl {
     bool is_broken; // statements were lost to syntax errors
     // Set by the checker.
     const ast_decl *next; // of the same name
-    bool is_scalar; // all parameters and results are scalars: elementwise
-    bool is_inline; // is_scalar, and every statement defines one scalar
+    bool is_scalar;       // all parameters and results are scalars: elementwise
+    bool is_inline;       // is_scalar, and every statement defines one scalar
     uint32_t nindices;
     VEC(const ast_decl *) calls;
     uint32_t order; // in the module
@@ -175,7 +175,7 @@ typedef struct {
     bool in_body;      // between { and }
     bool lost;         // a declaration did not parse
     tk_module *m;
-    ast_decl *decl;    // being parsed
+    ast_decl *decl; // being parsed
 } parse_ctx;
 
 void parse_syntax_error(parse_ctx *cx, loc at, const char *text);
@@ -224,7 +224,7 @@ void ast_not_yet(parse_ctx *cx, loc at, const char *what);
 // ---- dims.c: integer expressions of dims ------------------------------------
 
 typedef struct {
-    diags *d; // NULL: no diagnostics
+    diags *d;             // NULL: no diagnostics
     const int64_t *value; // of each dim; NULL: none is known
     const bool *known;    // NULL: all are
 } dim_env;
@@ -236,16 +236,17 @@ NODISCARD bool dim_eval(const dim_env *env, const ast_expr *e, int64_t *out);
 NODISCARD bool dim_value(const dim_env *env, const ast_expr *e, int64_t *out);
 NODISCARD bool dim_constant(const ast_expr *e, int64_t *out);
 
-// ---- check_*.c: names, ranks and types ----------------------------------------
+// ---- check_*.c: names, ranks and types
+// ----------------------------------------
 
 typedef struct {
     arena *a;
     diags *d;
     tk_module *m;
     ast_decl *decl;
-    ast_stmt *stmt; // being checked
-    map tensors; // name -> number
-    map dims;    // name -> number
+    ast_stmt *stmt;    // being checked
+    map tensors;       // name -> number
+    map dims;          // name -> number
     ast_indices scope; // indices in scope, innermost last
 } check_ctx;
 

@@ -5,7 +5,8 @@
 
 enum { MAX_TENSOR_LOG2 = 40, MAX_OPS = 1 << 13 };
 
-// ---- limits and messages ------------------------------------------------------
+// ---- limits and messages
+// ------------------------------------------------------
 
 bool
 low_is_new(const low_ctx *cx, loc at, diag_id id)
@@ -76,7 +77,8 @@ low_check_size(low_ctx *cx, loc at, str name, num_dtype dtype, uint32_t rank,
     return false;
 }
 
-// ---- dims of a kernel -----------------------------------------------------------
+// ---- dims of a kernel
+// -----------------------------------------------------------
 
 static bool
 take_dim(low_ctx *cx, const ast_decl *k, low_dims *to, const tk_dim *dim)
@@ -85,9 +87,9 @@ take_dim(low_ctx *cx, const ast_decl *k, low_dims *to, const tk_dim *dim)
         if (!str_eq(k->dims.at[i].s, dim->name))
             continue;
         if (to->known[i] && to->value[i] != dim->value) {
-            LOW_REPORT(cx, k->dims.at[i].at, D_DIM_MISMATCH,
-                       STR_ARG(dim->name), (long long)dim->value,
-                       STR_ARG(STR("-D")), (long long)to->value[i], to->by[i]);
+            LOW_REPORT(cx, k->dims.at[i].at, D_DIM_MISMATCH, STR_ARG(dim->name),
+                       (long long)dim->value, STR_ARG(STR("-D")),
+                       (long long)to->value[i], to->by[i]);
             return false;
         }
         to->value[i] = dim->value;
@@ -160,7 +162,8 @@ solve_kernel(low_ctx *cx, const ast_decl *k, const low_given_all *all,
            all_determined(cx, k, to);
 }
 
-// ---- the kernel -------------------------------------------------------------------
+// ---- the kernel
+// -------------------------------------------------------------------
 
 static bool
 add_param(low_ctx *cx, low_env *env, uint32_t i)

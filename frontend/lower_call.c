@@ -26,7 +26,8 @@ expr_bind(low_env *env, const ast_expr *e, const low_aff *pos, num_dtype dtype)
                       .pos = pos};
 }
 
-// ---- functions of scalars -------------------------------------------------------
+// ---- functions of scalars
+// -------------------------------------------------------
 
 // The parameters at element 'pos' of the call.
 static low_env *
@@ -36,8 +37,7 @@ scalar_env(low_ctx *cx, low_env *env, const ast_expr *e, const low_aff *pos)
     for (uint32_t i = 0; i < e->fn->nin; i++) {
         const ast_expr *x = e->args.at[i];
         const low_aff *at = x->rank ? pos + (e->rank - x->rank) : NULL;
-        in->binds[i] =
-            expr_bind(env, x, at, e->fn->tensors.at[i]->dtype);
+        in->binds[i] = expr_bind(env, x, at, e->fn->tensors.at[i]->dtype);
     }
     return in;
 }
@@ -77,7 +77,8 @@ call_scalar(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
     return low_read_bind(cx, op, &in->binds[fn->nin + result], NULL);
 }
 
-// ---- functions of tensors -------------------------------------------------------
+// ---- functions of tensors
+// -------------------------------------------------------
 
 // What costs nothing to repeat in every operation that uses it.
 static bool
@@ -167,7 +168,7 @@ run_body(low_ctx *cx, low_env *env)
     loc at = cx->at;
     const char *hint = cx->hint;
     if (cx->depth >= LOWER_MAX_DEPTH) {
-        LOW_REPORT(cx, cx->at, D_NESTING, LOWER_MAX_DEPTH);
+        LOW_REPORT(cx, cx->at, D_NESTING, AST_MAX_DEPTH);
         return;
     }
     cx->depth += 8; // a call takes more of the stack than an expression

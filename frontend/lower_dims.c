@@ -35,8 +35,7 @@ set_dim(const equation *q, uint32_t dim, int64_t value)
     q->dims->value[dim] = value;
     q->dims->known[dim] = true;
     q->dims->at[dim] = place_of(q);
-    q->dims->by[dim] =
-        arena_printf(q->cx->a, "'%.*s'", STR_ARG(q->t->name.s));
+    q->dims->by[dim] = arena_printf(q->cx->a, "'%.*s'", STR_ARG(q->t->name.s));
 }
 
 static bool
@@ -76,8 +75,7 @@ as_linear(const equation *q, const ast_expr *e, uint32_t dim, int64_t *c,
         return false;
     if (e->kind == E_UNARY)
         return mul_i64(*c, -1, c) && mul_i64(*k, -1, k);
-    if (e->func2 == NUM_SUB &&
-        (!mul_i64(c2, -1, &c2) || !mul_i64(k2, -1, &k2)))
+    if (e->func2 == NUM_SUB && (!mul_i64(c2, -1, &c2) || !mul_i64(k2, -1, &k2)))
         return false;
     if (e->func2 == NUM_ADD || e->func2 == NUM_SUB)
         return add_i64(*c, c2, c) && add_i64(*k, k2, k);

@@ -32,7 +32,7 @@ typedef struct low_env low_env;
 // What a tensor's name stands for: a tensor of the IR, or (scalars of inlined
 // functions) an expression of another environment, lowered where it is used.
 typedef struct {
-    bool is_set;    // false: a mistake was reported, or not defined yet
+    bool is_set; // false: a mistake was reported, or not defined yet
     bool is_expr;
     bool is_target; // a tensor that exists already and is to be defined
     num_dtype dtype;
@@ -54,10 +54,10 @@ typedef struct {
 struct low_env {
     const ast_decl *decl;
     const int64_t *dims;
-    low_bind *binds;   // by number of the tensor
-    low_index **index; // by slot
+    low_bind *binds;          // by number of the tensor
+    low_index **index;        // by slot
     const char **result_hint; // what the caller calls the results, or NULL
-    VEC(low_memo) memo; // calls, reductions, temps
+    VEC(low_memo) memo;       // calls, reductions, temps
 };
 
 // An operation being built. Subscripts count its indices by slot, in order of
@@ -69,7 +69,8 @@ typedef struct {
     VEC(struct {
         const low_bind *bind;
         uint32_t node;
-    }) memo;
+    })
+    memo;
 } low_op;
 
 // How an operation ends: what it defines over which indices.
@@ -91,12 +92,13 @@ typedef struct {
     tir_fn *fn;
     map names; // of tensors -> how often the name was wanted
     uint32_t work, depth, next_id;
-    bool is_stopped; // a limit was reached
+    bool is_stopped;  // a limit was reached
     loc at;           // statement
     const char *hint; // name it defines
 } low_ctx;
 
-// ---- lower.c ------------------------------------------------------------------
+// ---- lower.c
+// ------------------------------------------------------------------
 
 // Reports unless the same message is there for the same place already (a
 // function may be inlined several times).
@@ -114,7 +116,8 @@ NODISCARD bool low_check_size(low_ctx *cx, loc at, str name, num_dtype dtype,
                               uint32_t rank, const int64_t *shape);
 const char *low_shape_text(low_ctx *cx, uint32_t rank, const int64_t *shape);
 
-// ---- lower_dims.c ---------------------------------------------------------------
+// ---- lower_dims.c
+// ---------------------------------------------------------------
 
 typedef struct {
     int64_t *value;
@@ -136,7 +139,8 @@ NODISCARD bool low_solve(low_ctx *cx, const ast_decl *decl, low_dims *dims,
 NODISCARD bool low_eval_shape(low_ctx *cx, const int64_t *dims,
                               const ast_tensor *t, int64_t *shape);
 
-// ---- lower_op.c -----------------------------------------------------------------
+// ---- lower_op.c
+// -----------------------------------------------------------------
 
 low_index *low_new_index(low_ctx *cx, str name, int64_t n, loc at);
 low_aff low_aff_of(const low_index *ix);
@@ -150,7 +154,8 @@ low_op *low_op_new(low_ctx *cx);
 // The finished operation's tensor, over hidden and left indices.
 low_bind low_finish(low_ctx *cx, low_op *op, uint32_t root, const low_end *end);
 
-// ---- lower_shape.c --------------------------------------------------------------
+// ---- lower_shape.c
+// --------------------------------------------------------------
 
 // The extents of a whole-tensor expression (e->rank of them).
 NODISCARD bool low_shape(low_ctx *cx, low_env *env, const ast_expr *e,
@@ -158,7 +163,8 @@ NODISCARD bool low_shape(low_ctx *cx, low_env *env, const ast_expr *e,
 // Ranges of the statement's indices.
 NODISCARD bool low_indices(low_ctx *cx, low_env *env, const ast_stmt *s);
 
-// ---- lower_expr.c ---------------------------------------------------------------
+// ---- lower_expr.c
+// ---------------------------------------------------------------
 
 // The node of element 'pos' (e->rank subscripts) of e; constants take the type
 // 'want'. 0 after a mistake.
@@ -169,14 +175,16 @@ uint32_t low_read_bind(low_ctx *cx, low_op *op, const low_bind *b,
 low_bind *low_memo_find(const low_env *env, const ast_expr *e);
 void low_memo_add(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *b);
 
-// ---- lower_read.c ---------------------------------------------------------------
+// ---- lower_read.c
+// ---------------------------------------------------------------
 
 uint32_t low_subscript(low_ctx *cx, low_op *op, low_env *env,
                        const ast_expr *e);
 uint32_t low_literal(low_ctx *cx, low_op *op, const low_env *env,
                      const ast_expr *e, num_as want);
 
-// ---- lower_reduce.c -------------------------------------------------------------
+// ---- lower_reduce.c
+// -------------------------------------------------------------
 
 // Each defines what 'end' says; its reduction part is filled in here.
 low_bind low_reduce(low_ctx *cx, low_env *env, const ast_expr *e, low_end end);
@@ -184,10 +192,11 @@ low_bind low_matmul(low_ctx *cx, low_env *env, const ast_expr *e,
                     const low_aff *pos, low_end end);
 uint32_t low_reduce_at(low_ctx *cx, low_op *op, low_env *env,
                        const ast_expr *e);
-uint32_t low_matmul_at(low_ctx *cx, low_op *op, low_env *env,
-                       const ast_expr *e, const low_aff *pos);
+uint32_t low_matmul_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
+                       const low_aff *pos);
 
-// ---- lower_call.c ---------------------------------------------------------------
+// ---- lower_call.c
+// ---------------------------------------------------------------
 
 uint32_t low_call_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
                      const low_aff *pos, uint32_t result);
@@ -202,7 +211,8 @@ typedef struct {
 low_bind *low_call(low_ctx *cx, low_env *env, const ast_expr *e,
                    const low_want *want);
 
-// ---- lower_stmt.c ---------------------------------------------------------------
+// ---- lower_stmt.c
+// ---------------------------------------------------------------
 
 void low_stmt(low_ctx *cx, low_env *env, const ast_stmt *s);
 // A whole-tensor expression as a tensor.

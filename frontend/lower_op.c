@@ -8,7 +8,8 @@
 
 #include "ir/tensor_int.h"
 
-// ---- indices and sums of them ---------------------------------------------------
+// ---- indices and sums of them
+// ---------------------------------------------------
 
 low_index *
 low_new_index(low_ctx *cx, str name, int64_t n, loc at)
@@ -46,8 +47,7 @@ low_aff_add(low_ctx *cx, low_aff *to, int64_t k, const low_aff *x, loc at)
     int64_t p;
     bool ok = mul_i64(k, x->c, &p) && add_i64(to->c, p, &to->c);
     for (uint32_t i = 0; ok && i < x->n; i++)
-        ok = mul_i64(k, x->term[i].k, &p) &&
-             aff_add_term(to, x->term[i].ix, p);
+        ok = mul_i64(k, x->term[i].k, &p) && aff_add_term(to, x->term[i].ix, p);
     if (!ok)
         low_overflow(cx, at);
     return ok;
@@ -77,7 +77,8 @@ low_aff_is_empty(const low_aff *x)
     return false;
 }
 
-// ---- slots ----------------------------------------------------------------------
+// ---- slots
+// ----------------------------------------------------------------------
 
 low_op *
 low_op_new(low_ctx *cx)
@@ -123,7 +124,8 @@ low_to_tir(low_ctx *cx, low_op *op, const low_aff *x, tir_aff *out)
     return true;
 }
 
-// ---- finishing ------------------------------------------------------------------
+// ---- finishing
+// ------------------------------------------------------------------
 
 static bool
 all_live(const bool *live, uint32_t n)
@@ -286,8 +288,8 @@ add_temp(low_ctx *cx, const low_end *end, const tir_op *op, uint32_t rank,
     const char *name = fresh_name(cx, end->hint);
     if (!low_check_size(cx, cx->at, str_of(name), end->dtype, rank, op->extent))
         return false;
-    *tensor = tir_add_tensor(cx->fn, name, TIR_TEMP, end->dtype, rank,
-                             op->extent);
+    *tensor =
+        tir_add_tensor(cx->fn, name, TIR_TEMP, end->dtype, rank, op->extent);
     cx->fn->tensors.at[*tensor].at = cx->at;
     return true;
 }

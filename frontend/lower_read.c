@@ -2,7 +2,8 @@
 // Reads with subscripts, their fills, and constants.
 #include "frontend/lower_int.h"
 
-// ---- constants ------------------------------------------------------------------
+// ---- constants
+// ------------------------------------------------------------------
 
 static bool
 literal_word(low_ctx *cx, const low_env *env, const ast_expr *e, num_as want,
@@ -54,7 +55,8 @@ fill_word(low_ctx *cx, const low_env *env, const ast_expr *e, num_as as,
     return true;
 }
 
-// ---- subscripts -----------------------------------------------------------------
+// ---- subscripts
+// -----------------------------------------------------------------
 
 static bool
 sub_aff(low_ctx *cx, const low_env *env, const ast_expr *e, low_aff *out)
@@ -84,7 +86,7 @@ typedef enum { SUB_INSIDE, SUB_FILLED, SUB_WRONG } sub_status;
 
 static sub_status
 read_range(low_ctx *cx, const ast_expr *e, uint32_t dim, const low_aff *x,
-            int64_t extent)
+           int64_t extent)
 {
     const ast_expr *base = e->args.at[0], *sub = e->args.at[dim + 1];
     int64_t lo, hi;
@@ -103,8 +105,8 @@ read_range(low_ctx *cx, const ast_expr *e, uint32_t dim, const low_aff *x,
                            : "the value";
     LOW_REPORT(cx, sub->at, D_OUT_OF_RANGE, dim + 1, name, (long long)lo,
                (long long)hi, (long long)extent);
-    diag_note_add(cx->d, e->at,
-                  "give what is read outside: '%s[...] else 0'", name);
+    diag_note_add(cx->d, e->at, "give what is read outside: '%s[...] else 0'",
+                  name);
     return SUB_WRONG;
 }
 

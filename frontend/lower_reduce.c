@@ -39,7 +39,8 @@ reduce_values(low_ctx *cx, low_env *env, const ast_expr *e, low_end end)
     return low_finish(cx, op, x, &end);
 }
 
-// ---- argmax, argmin -------------------------------------------------------------
+// ---- argmax, argmin
+// -------------------------------------------------------------
 
 // The value of the only index, or the row-major position among several.
 static uint32_t
@@ -71,9 +72,9 @@ lower_is_best(low_ctx *cx, low_op *op, uint32_t x, uint32_t best, num_as as)
     uint32_t same = tir_binary(fn, &op->op, NUM_EQ, x, best);
     if (as != NUM_AS_F32)
         return same;
-    uint32_t both = tir_binary(fn, &op->op, NUM_AND,
-                               tir_unary(fn, &op->op, NUM_ISNAN, x),
-                               tir_unary(fn, &op->op, NUM_ISNAN, best));
+    uint32_t both =
+        tir_binary(fn, &op->op, NUM_AND, tir_unary(fn, &op->op, NUM_ISNAN, x),
+                   tir_unary(fn, &op->op, NUM_ISNAN, best));
     return tir_binary(fn, &op->op, NUM_OR, same, both);
 }
 
@@ -108,9 +109,8 @@ reduce_positions(low_ctx *cx, low_env *env, const ast_expr *e, low_end end)
     if (!x || !m || !at)
         return (low_bind){0};
     uint32_t is_best = lower_is_best(cx, op, x, m, e->operand);
-    uint32_t none =
-        tir_const(cx->fn, &op->op, NUM_AS_I32,
-                  num_reduce_identity(NUM_R_MIN, NUM_AS_I32));
+    uint32_t none = tir_const(cx->fn, &op->op, NUM_AS_I32,
+                              num_reduce_identity(NUM_R_MIN, NUM_AS_I32));
     at = tir_select(cx->fn, &op->op, is_best, at, none);
     at = lower_filtered(cx, op, env, e, at, NUM_R_MIN, NUM_AS_I32);
     return low_finish(cx, op, at, &end);
@@ -142,7 +142,8 @@ low_reduce_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e)
     return low_read_bind(cx, op, b, NULL);
 }
 
-// ---- matrix products ------------------------------------------------------------
+// ---- matrix products
+// ------------------------------------------------------------
 
 // Subscripts of both operands for element 'pos' of the product.
 static void

@@ -43,13 +43,14 @@ define(low_ctx *cx, low_env *env, const ast_expr *value, uint32_t result,
         return;
     }
     low_op *op = low_op_new(cx);
-    uint32_t root = result ? low_call_at(cx, op, env, e, pos, result)
-                           : low_expr(cx, op, env, e, pos,
-                                      num_widened(to->dtype));
+    uint32_t root = result
+                        ? low_call_at(cx, op, env, e, pos, result)
+                        : low_expr(cx, op, env, e, pos, num_widened(to->dtype));
     *to = low_finish(cx, op, root, &end);
 }
 
-// ---- whole tensors --------------------------------------------------------------
+// ---- whole tensors
+// --------------------------------------------------------------
 
 static space
 whole_space(low_ctx *cx, uint32_t rank, const int64_t *shape)
@@ -187,7 +188,8 @@ define_wholes(low_ctx *cx, low_env *env, const ast_stmt *s)
     }
 }
 
-// ---- elements -------------------------------------------------------------------
+// ---- elements
+// -------------------------------------------------------------------
 
 static void
 define_elements(low_ctx *cx, low_env *env, const ast_stmt *s)
