@@ -121,17 +121,36 @@ print_ref(printer *p, const tile_ref *r)
     strbuf_putc(p->out, ']');
 }
 
+// A decimal, or the bits where reading it by way of binary64 gives another.
+static void
+print_f32(printer *p, num_word w)
+{
+    size_t begin = p->out->n;
+    str text;
+    double v;
+
+    if ((w & 0x7fffffffu) <= 0x7f800000u) {
+        strbuf_f32(p->out, num_f32(w));
+        text.p = p->out->p + begin;
+        text.n = p->out->n - begin;
+        if ((w & 0x7fffffffu) == 0x7f800000u ||
+            (str_to_f64(text, &v) && num_word_f32(num_round_f32(v)) == w)) {
+            return;
+        }
+        p->out->n = begin;
+    }
+    strbuf_printf(p->out, "0x%08x", w);
+}
+
 static void
 print_word(printer *p, num_as as, num_word w)
 {
-    bool is_nan = (w & 0x7fffffffu) > 0x7f800000u;
-
-    if (as == NUM_AS_F32 && !is_nan) {
-        strbuf_f32(p->out, num_f32(w));
+    if (as == NUM_AS_F32) {
+        print_f32(p, w);
     } else if (as == NUM_AS_I32) {
         strbuf_printf(p->out, "%lld",
                       (long long)w - (w >> 31 != 0 ? 0x100000000LL : 0));
-    } else if (as == NUM_AS_F32 || as == NUM_AS_NONE) {
+    } else if (as == NUM_AS_NONE) {
         strbuf_printf(p->out, "0x%08x", w);
     } else {
         strbuf_printf(p->out, "%u", w);

@@ -745,91 +745,114 @@ test_bad_prefixes(void **state)
 // ---- rules
 // -----------------------------------------------------------------------------------
 
+static const struct {
+    const char *text, *says;
+    diag_id id;
+} bad_rules[] = {
+    // bounds
+    {"  vector fill.f32 [8] %a[1; (1,8)] = 0.0\n",
+     "elements 1 to 8 of 'a', which has 8", D_TILE_OUTSIDE},
+    {"  vector fill.f32 [8] %a[6; (-7,2)] = 0.0\n", "elements -1 to 6",
+     D_TILE_OUTSIDE},
+    {"  vector fill.f32 [8] %a[0; p+1] = 0.0\n", "partitions 1 to 8",
+     D_TILE_OUTSIDE},
+    {"  for i1 < 3 {\n vector fill.f32 [8] %a[4*i1] = 0.0\n }\n",
+     "elements 0 to 8", D_TILE_OUTSIDE},
+    {"  for i1 < 3 {\n sync dma q1 [min(4, 9 - 4*i1)] "
+     "%a[0; (1,8)] = @x[32*i1; 8*p; (1,8)]\n }\n",
+     "elements 0 to 71 of 'x', which has 64", D_TILE_OUTSIDE},
+    // scope
+    {"  for i1 < 3 {\n sbuf %t: f32[8, 8] slots 1\n }\n"
+     "  vector fill.f32 [8] %t[0] = 0.0\n",
+     "the buffer does not live here", D_TILE_OPERAND},
+    // kinds of operands
+    {"  vector copy [8] %a[0] = @x[0; 8*p]\n", "only dma", D_TILE_OPERAND},
+    {"  vector fill.f32 [8] %a[0; (1,70000)] = 0.0\n", "does not fit its field",
+     D_TILE_OPERAND},
+    {"  vector fill.f32 [200] %a[0] = 0.0\n", "partitions", D_TILE_OP},
+    {"  vector ts.f32 add [8] %a[0] = %a[0], %w[0; (1,2)]\n",
+     "one element a partition", D_TILE_OP},
+    // sizes
+    {"  vector copy [8] %a[0; (1,8)] = %w[0; (1,7)]\n", "dst and a",
+     D_TILE_SIZES},
+    {"  for i1 < 2 {\n vector copy [8] %a[0; (1,min(8, 9 - i1))] = "
+     "%w[0; (1,min(8, 8 - i1))]\n }\n",
+     "dst and a", D_TILE_SIZES},
+    {"  vector reduce.f32 sum over 1 [8] %a[0; (1,8)] = %w[0; (1,8)]\n",
+     "dst and a", D_TILE_SIZES},
+    {"  vector reduce.f32 sum over 3 [8] %a[0] = %w[0; (1,8)]\n", "not there",
+     D_TILE_OP},
+    // aliasing
+    {"  vector copy [8] %a[0; (1,4)] = %a[1; (1,4)]\n", "overlaps operand a",
+     D_TILE_ALIAS},
+    {"  vector tt.f32 add [8] %a[0; (1,4)] = %w[0; (1,4)], "
+     "%a[3; (-1,4)]\n",
+     "overlaps operand b", D_TILE_ALIAS},
+    // functions
+    {"  vector tt.bool add [8] %a[0] = %a[0], %w[0]\n", "first function",
+     D_TILE_OP},
+    {"  vector act.i32 exp [8] %a[0] = %a[0]\n", "its function", D_TILE_OP},
+    {"  vector reduce.f32 any over 1 [8] %a[0] = %w[0; (1,8)]\n",
+     "its reduction", D_TILE_OP},
+    {"  vector tt add [8] %a[0] = %a[0], %w[0]\n", "no register type",
+     D_TILE_OP},
+    // engines and memories
+    {"  tensor fill.f32 [8] %a[0] = 0.0\n", "tensor engine runs", D_TILE_OP},
+    {"  sync fill.f32 [8] %a[0] = 0.0\n", "no arithmetic", D_TILE_OP},
+    {"  gpsimd fill.f32 [8] %p[0] = 0.0\n", "gpsimd engine", D_TILE_OP},
+    {"  sync dma q1 [8] %p[0] = @x[0; 8*p]\n", "dma does not reach", D_TILE_OP},
+    {"  sync dma q17 [8] %a[0] = @x[0; 8*p]\n", "queue", D_TILE_OP},
+    {"  vector fill.f32 q2 [8] %a[0] = 0.0\n", "queue", D_TILE_OP},
+    {"  tensor matmul [8 -> 8] %w[0; (1,8)] = %a[0; (1,8)]\n",
+     "matmul writes PSUM", D_TILE_OP},
+    {"  tensor ldw [8] %p[0; (1,8)]\n", "reads SBUF", D_TILE_OP},
+    {"  gpsimd preduce.f32 sum [8 -> 2] %a[0] = %w[0]\n", "one partition",
+     D_TILE_OP},
+    {"  vector mark wait s0\n", "not its own", D_TILE_OP},
+    {"  for i1 < min(4, 99999999999999*2) {\n }\n", "", D_NONE},
+};
+
 static void
 test_bad_rules(void **state)
 {
     fixture *f = *state;
-    static const struct {
-        const char *text, *says;
-        diag_id id;
-    } bad[] = {
-        // bounds
-        {"  vector fill.f32 [8] %a[1; (1,8)] = 0.0\n",
-         "elements 1 to 8 of 'a', which has 8", D_TILE_OUTSIDE},
-        {"  vector fill.f32 [8] %a[6; (-7,2)] = 0.0\n", "elements -1 to 6",
-         D_TILE_OUTSIDE},
-        {"  vector fill.f32 [8] %a[0; p+1] = 0.0\n", "partitions 1 to 8",
-         D_TILE_OUTSIDE},
-        {"  for i1 < 3 {\n vector fill.f32 [8] %a[4*i1] = 0.0\n }\n",
-         "elements 0 to 8", D_TILE_OUTSIDE},
-        {"  for i1 < 3 {\n sync dma q1 [min(4, 9 - 4*i1)] "
-         "%a[0; (1,8)] = @x[32*i1; 8*p; (1,8)]\n }\n",
-         "elements 0 to 71 of 'x', which has 64", D_TILE_OUTSIDE},
-        // scope
-        {"  for i1 < 3 {\n sbuf %t: f32[8, 8] slots 1\n }\n"
-         "  vector fill.f32 [8] %t[0] = 0.0\n",
-         "the buffer does not live here", D_TILE_OPERAND},
-        // kinds of operands
-        {"  vector copy [8] %a[0] = @x[0; 8*p]\n", "only dma", D_TILE_OPERAND},
-        {"  vector fill.f32 [8] %a[0; (1,70000)] = 0.0\n",
-         "does not fit its field", D_TILE_OPERAND},
-        {"  vector fill.f32 [200] %a[0] = 0.0\n", "partitions", D_TILE_OP},
-        {"  vector ts.f32 add [8] %a[0] = %a[0], %w[0; (1,2)]\n",
-         "one element a partition", D_TILE_OP},
-        // sizes
-        {"  vector copy [8] %a[0; (1,8)] = %w[0; (1,7)]\n", "dst and a",
-         D_TILE_SIZES},
-        {"  for i1 < 2 {\n vector copy [8] %a[0; (1,min(8, 9 - i1))] = "
-         "%w[0; (1,min(8, 8 - i1))]\n }\n",
-         "dst and a", D_TILE_SIZES},
-        {"  vector reduce.f32 sum over 1 [8] %a[0; (1,8)] = %w[0; (1,8)]\n",
-         "dst and a", D_TILE_SIZES},
-        {"  vector reduce.f32 sum over 3 [8] %a[0] = %w[0; (1,8)]\n",
-         "not there", D_TILE_OP},
-        // aliasing
-        {"  vector copy [8] %a[0; (1,4)] = %a[1; (1,4)]\n",
-         "overlaps operand a", D_TILE_ALIAS},
-        {"  vector tt.f32 add [8] %a[0; (1,4)] = %w[0; (1,4)], "
-         "%a[3; (-1,4)]\n",
-         "overlaps operand b", D_TILE_ALIAS},
-        // functions
-        {"  vector tt.bool add [8] %a[0] = %a[0], %w[0]\n", "first function",
-         D_TILE_OP},
-        {"  vector act.i32 exp [8] %a[0] = %a[0]\n", "its function", D_TILE_OP},
-        {"  vector reduce.f32 any over 1 [8] %a[0] = %w[0; (1,8)]\n",
-         "its reduction", D_TILE_OP},
-        {"  vector tt add [8] %a[0] = %a[0], %w[0]\n", "no register type",
-         D_TILE_OP},
-        // engines and memories
-        {"  tensor fill.f32 [8] %a[0] = 0.0\n", "tensor engine runs",
-         D_TILE_OP},
-        {"  sync fill.f32 [8] %a[0] = 0.0\n", "no arithmetic", D_TILE_OP},
-        {"  gpsimd fill.f32 [8] %p[0] = 0.0\n", "gpsimd engine", D_TILE_OP},
-        {"  sync dma q1 [8] %p[0] = @x[0; 8*p]\n", "dma does not reach",
-         D_TILE_OP},
-        {"  sync dma q17 [8] %a[0] = @x[0; 8*p]\n", "queue", D_TILE_OP},
-        {"  vector fill.f32 q2 [8] %a[0] = 0.0\n", "queue", D_TILE_OP},
-        {"  tensor matmul [8 -> 8] %w[0; (1,8)] = %a[0; (1,8)]\n",
-         "matmul writes PSUM", D_TILE_OP},
-        {"  tensor ldw [8] %p[0; (1,8)]\n", "reads SBUF", D_TILE_OP},
-        {"  gpsimd preduce.f32 sum [8 -> 2] %a[0] = %w[0]\n", "one partition",
-         D_TILE_OP},
-        {"  vector mark wait s0\n", "not its own", D_TILE_OP},
-        {"  for i1 < min(4, 99999999999999*2) {\n }\n", "", D_NONE},
-    };
 
-    for (size_t i = 0; i + 1 < ARRAY_LEN(bad); i++) {
-        char *text = arena_printf(f->a, "%s%s%s", HEAD, bad[i].text, TAIL);
+    for (size_t i = 0; i + 1 < ARRAY_LEN(bad_rules); i++) {
+        char *text =
+            arena_printf(f->a, "%s%s%s", HEAD, bad_rules[i].text, TAIL);
         tile_fn *fn = parse(f, text);
 
         if (fn == NULL || tile_verify(fn, &f->d)) {
-            print_message("accepted: %s", bad[i].text);
+            print_message("accepted: %s", bad_rules[i].text);
             show(f);
             fail();
         }
-        assert_diag(f, bad[i].id, bad[i].says);
+        assert_diag(f, bad_rules[i].id, bad_rules[i].says);
         f->d.msgs.n = f->d.errors = 0;
     }
+}
+
+// What a text cannot say: only a pass could get these wrong.
+static void
+test_bad_built(void **state)
+{
+    fixture *f = *state;
+    tile_fn *fn = load(f, HEAD "  for i1 < 2 {\n  }\n" TAIL);
+    tile_sem *sem = vec_add(f->a, &fn->sems);
+
+    sem->consumer = ENG_SYNC;
+    assert_false(tile_verify(fn, &f->d));
+    assert_diag(f, D_TILE_SEM, "one producer");
+    f->d.msgs.n = f->d.errors = 0;
+    fn->sems.n = 0;
+    fn->loops.at[1].depth = 2;
+    assert_false(tile_verify(fn, &f->d));
+    assert_diag(f, D_TILE_LOOP, "its parent or depth is wrong");
+    f->d.msgs.n = f->d.errors = 0;
+    fn->loops.at[1].depth = 1;
+    vec_push(f->a, &fn->loops.at[0].items, fn->loops.at[0].items.at[0]);
+    assert_false(tile_verify(fn, &f->d));
+    assert_diag(f, D_TILE_LOOP, "in two bodies");
 }
 
 static void
@@ -938,8 +961,8 @@ main(void)
         T(test_eval_mixed),       T(test_fault_uninit), T(test_fault_tensor),
         T(test_fault_weights),    T(test_fault_range),  T(test_text_round_trip),
         T(test_text_words),       T(test_bad_text),     T(test_bad_prefixes),
-        T(test_bad_rules),        T(test_good_rules),   T(test_placed),
-        T(test_ranges),
+        T(test_bad_rules),        T(test_good_rules),   T(test_bad_built),
+        T(test_placed),           T(test_ranges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
