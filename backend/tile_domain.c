@@ -372,7 +372,10 @@ lower_save(const lower *lw)
     return (lower_mark){.bufs = lw->out->bufs.n,
                         .loops = lw->out->loops.n,
                         .ops = lw->out->ops.n,
-                        .items = lw->out->loops.at[lw->body].items.n};
+                        .items = lw->out->loops.at[lw->body].items.n,
+                        .nload = lw->nload,
+                        .nstore = lw->nstore,
+                        .nevict = lw->nevict};
 }
 
 // Drops a vector's elements from 'n' on; what is added later must be zero.
@@ -387,6 +390,9 @@ lower_restore(lower *lw, lower_mark m)
     vec_cut(&lw->out->loops, m.loops);
     vec_cut(&lw->out->ops, m.ops);
     vec_cut(&lw->out->loops.at[lw->body].items, m.items);
+    lw->nload = m.nload;
+    lw->nstore = m.nstore;
+    lw->nevict = m.nevict;
     lw->loads.n = 0;
 }
 

@@ -147,6 +147,7 @@ uint64_t lower_sbuf_bytes(const lower *lw, uint32_t first);
 // Forgets everything added since the marks were taken.
 typedef struct {
     uint32_t bufs, loops, ops, items;
+    uint32_t nload, nstore, nevict;
 } lower_mark;
 lower_mark lower_save(const lower *lw);
 void lower_restore(lower *lw, lower_mark m);
