@@ -344,7 +344,8 @@ check_rows(num_dtype t, int64_t step, size_t n, uint64_t *seed)
     for (int as = NUM_AS_F32; as <= NUM_AS_BOOL && step != 0; as++) {
         for (size_t i = 0; i < n; i++) {
             uint64_t r = next_random(seed);
-            w[i] = as == NUM_AS_BOOL ? r & 1 : (num_word)r >> (r >> 60);
+            w[i] = as == NUM_AS_BOOL ? (num_word)(r & 1)
+                                     : (num_word)r >> (r >> 60);
             num_store(t, mem + base + (int64_t)i * step, (num_as)as, w[i]);
         }
         num_store_row(t, mem2 + base, step, n, (num_as)as, w);
