@@ -59,8 +59,7 @@ typedef struct {
     bool ok;
 } emit_cx;
 
-// ---- emit_value.c
-// -----------------------------------------------------------------
+// ---- emit_value.c --------------------------------------------------------
 
 // 1 + the value of the part of a sum that is not constant: scale * off, plus
 // the buffer's slot (buf may be NULL). 0 if there is none.

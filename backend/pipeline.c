@@ -18,8 +18,7 @@ static const pass_row passes[] = {
 #undef PASS
 };
 
-// ---- passes that are functions of the tensor IR
-// ---------------------------------
+// ---- passes that are functions of the tensor IR --------------------------
 
 bool
 pass_pad(pass_ctx *cx)
@@ -43,8 +42,7 @@ pass_contract(pass_ctx *cx)
     return true;
 }
 
-// ---- between passes
-// ------------------------------------------------------------------
+// ---- between passes ------------------------------------------------------
 
 static void
 print_current(const pass_ctx *cx, strbuf *out)
@@ -88,8 +86,11 @@ verify(const pass_ctx *cx, const char *pass)
     if (reprint(cx, strbuf_str(&once), &twice) &&
         str_eq(strbuf_str(&once), strbuf_str(&twice)))
         return true;
-    diag(cx->d, (loc){0}, D_PASS_TEXT, pass,
-         cx->tile ? cx->tile->name : cx->tensor->name);
+    diag(cx->d, (loc){0}, D_INTERNAL,
+         arena_printf(cx->a,
+                      "after pass '%s' the text of '%s' does not parse "
+                      "back to the same text",
+                      pass, cx->tile ? cx->tile->name : cx->tensor->name));
     return false;
 }
 

@@ -50,24 +50,24 @@ straddles(uint64_t addr, uint64_t size, uint64_t stride, uint64_t slots,
 }
 
 // The lowest end of a placement at or above 'base' in which no slot straddles a
-// bank: packed or one slot a bank, here or at the start of the next bank.
+// bank: slots packed, evenly spread over a bank, or one a bank.
 static void
 place_banked(uint64_t base, uint64_t size, uint64_t slots, uint64_t bank,
              tile_buf *b)
 {
-    uint64_t next = (base + bank - 1) / bank * bank;
     uint64_t even = bank / (bank / size) / PLACE_ALIGN * PLACE_ALIGN;
-    const uint64_t addr[] = {base, next, base, next, next};
-    const uint64_t stride[] = {size, size, bank, even, bank};
+    const uint64_t stride[] = {size, even, bank};
     uint64_t best = UINT64_MAX;
 
-    for (uint32_t i = 0; i < ARRAY_LEN(addr); i++) {
-        uint64_t end = addr[i] + (slots - 1) * stride[i] + size;
-        if (end < best && stride[i] >= size &&
-            !straddles(addr[i], size, stride[i], slots, bank)) {
-            best = end;
-            b->addr = (int64_t)addr[i];
-            b->slot_bytes = (int64_t)stride[i];
+    for (uint64_t addr = base; addr < base + bank; addr += PLACE_ALIGN) {
+        for (uint32_t i = 0; i < ARRAY_LEN(stride); i++) {
+            uint64_t end = addr + (slots - 1) * stride[i] + size;
+            if (end < best && stride[i] >= size &&
+                !straddles(addr, size, stride[i], slots, bank)) {
+                best = end;
+                b->addr = (int64_t)addr;
+                b->slot_bytes = (int64_t)stride[i];
+            }
         }
     }
 }
@@ -96,8 +96,7 @@ place_buf(const place_space *s, tile_buf *b, uint64_t base, uint64_t *end)
     return true;
 }
 
-// ---- when it does not fit
-// -----------------------------------------------------
+// ---- when it does not fit ------------------------------------------------
 
 static bool
 is_inside(const tile_fn *fn, uint32_t body, uint32_t home)
@@ -162,17 +161,17 @@ report_full(place *p, const place_space *s, tile_space space, uint32_t body,
     p->ok = false;
 }
 
-// ---- the walk
-// -------------------------------------------------------------------
+// ---- the walk ------------------------------------------------------------
 
-// Whole banks before parts of banks, so that the parts fill one up together.
+// Parts of banks before whole banks, so that the parts fill up together what
+// the bodies around left of a bank.
 static bool
 is_turn(const place_space *s, const tile_buf *b, uint32_t turn)
 {
     uint64_t size;
     bool whole = s->bank && slot_size(b, &size) && size >= s->bank;
 
-    return whole == (turn == 0);
+    return whole == (turn == 1);
 }
 
 // Places the buffers whose home is 'body' above 'base'; gives the new height.

@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "isa-spec/program.h"
 #include "runtime/runtime.h"
+#include "tests/unit/backend_programs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,7 +95,7 @@ rig_program(rig *r)
     return rt;
 }
 
-// ---- data -------------------------------------------------------------------
+// ---- data ----------------------------------------------------------------
 
 typedef struct {
     uint32_t n;
@@ -164,8 +165,7 @@ expect_runs(rig *r, uint32_t orders)
     }
 }
 
-// ---- the structure of what sync leaves
-// -----------------------------------------
+// ---- the structure of what sync leaves -----------------------------------
 
 static void
 expect_token(rig *r, const tile_token *t, const tile_op *op, bool post)
@@ -308,162 +308,6 @@ expect_good(const char *text, uint32_t orders)
     assert_true(edges > 0);
 }
 
-// ---- programs
-// ---------------------------------------------------------------------
-
-static const char *const vector_add =
-    "tile_ir @vadd target \"tiny\" {\n"
-    "  input @a: f32[100, 10]\n"
-    "  input @b: f32[100, 10]\n"
-    "  output @c: f32[100, 10]\n"
-    "  for i1 < 7 {\n"
-    "    for i2 < 3 {\n"
-    "      sbuf %x: f32[16, 4] slots 2\n"
-    "      sbuf %y: f32[16, 4] slots 2\n"
-    "      sbuf %z: f32[16, 4] slots 2\n"
-    "      sync dma q1 [min(16, 100 - 16*i1)] %x[0; (1,min(4, 10 - 4*i2))] = "
-    "@a[160*i1 + 4*i2; 10*p; (1,min(4, 10 - 4*i2))]\n"
-    "      sync dma q2 [min(16, 100 - 16*i1)] %y[0; (1,min(4, 10 - 4*i2))] = "
-    "@b[160*i1 + 4*i2; 10*p; (1,min(4, 10 - 4*i2))]\n"
-    "      vector tt.f32 add [min(16, 100 - 16*i1)] "
-    "%z[0; (1,min(4, 10 - 4*i2))] = %x[0; (1,min(4, 10 - 4*i2))], "
-    "%y[0; (1,min(4, 10 - 4*i2))]\n"
-    "      scalar dma q3 [min(16, 100 - 16*i1)] "
-    "@c[160*i1 + 4*i2; 10*p; (1,min(4, 10 - 4*i2))] = "
-    "%z[0; (1,min(4, 10 - 4*i2))]\n"
-    "    }\n"
-    "  }\n"
-    "}\n";
-
-static const char *const matmul =
-    "tile_ir @matmul target \"tiny\" {\n"
-    "  input @a: bf16[40, 50]\n"
-    "  input @b: bf16[50, 150]\n"
-    "  output @c: f32[40, 150]\n"
-    "  for i1 < 3 {\n"
-    "    for i2 < 3 {\n"
-    "      psum %acc: f32[16, 64] slots 2\n"
-    "      sbuf %o: f32[16, 64] slots 2\n"
-    "      for i3 < 4 {\n"
-    "        sbuf %w: bf16[16, 16] slots 2\n"
-    "        sbuf %x: bf16[16, 64] slots 2\n"
-    "        sync dma q1 [min(16, 50 - 16*i3)] "
-    "%w[0; (1,min(16, 40 - 16*i1))] = "
-    "@a[800*i1 + 16*i3; 1*p; (50,min(16, 40 - 16*i1))]\n"
-    "        sync dma q2 [min(16, 50 - 16*i3)] "
-    "%x[0; (1,min(64, 150 - 64*i2))] = "
-    "@b[64*i2 + 2400*i3; 150*p; (1,min(64, 150 - 64*i2))]\n"
-    "        tensor ldw [min(16, 50 - 16*i3)] "
-    "%w[0; (1,min(16, 40 - 16*i1))]\n"
-    "        tensor matmul [min(16, 50 - 16*i3) -> min(16, 40 - 16*i1)] "
-    "%acc[0; (1,min(64, 150 - 64*i2))] += "
-    "%x[0; (1,min(64, 150 - 64*i2))] except first i3\n"
-    "      }\n"
-    "      vector copy [min(16, 40 - 16*i1)] "
-    "%o[0; (1,min(64, 150 - 64*i2))] = %acc[0; (1,min(64, 150 - 64*i2))]\n"
-    "      scalar dma q3 [min(16, 40 - 16*i1)] "
-    "@c[2400*i1 + 64*i2; 150*p; (1,min(64, 150 - 64*i2))] = "
-    "%o[0; (1,min(64, 150 - 64*i2))]\n"
-    "    }\n"
-    "  }\n"
-    "}\n";
-
-// Two nests, an HBM temp between them, shared addresses, a transposing read.
-static const char *const two_nests =
-    "tile_ir @nests target \"tiny\" {\n"
-    "  input @a: f32[30, 20]\n"
-    "  temp @t: f32[30, 20]\n"
-    "  output @c: f32[20, 30]\n"
-    "  for i1 < 4 {\n"
-    "    sbuf %x: f32[8, 20] slots 2\n"
-    "    sbuf %y: f32[8, 20] slots 3\n"
-    "    sync dma q1 [min(8, 30 - 8*i1)] %x[0; (1,20)] = "
-    "@a[160*i1; 20*p; (1,20)]\n"
-    "    scalar act.f32 exp [min(8, 30 - 8*i1)] %y[0; (1,20)] = "
-    "%x[0; (1,20)]\n"
-    "    scalar dma q2 [min(8, 30 - 8*i1)] @t[160*i1; 20*p; (1,20)] = "
-    "%y[0; (1,20)]\n"
-    "  }\n"
-    "  for i2 < 3 {\n"
-    "    sbuf %z: f32[8, 30] slots 2\n"
-    "    sync dma q1 [min(8, 20 - 8*i2)] %z[0; (1,30)] = "
-    "@t[8*i2; 1*p; (20,30)]\n"
-    "    vector ts.f32 mul [min(8, 20 - 8*i2)] %z[0; (1,30)] = "
-    "%z[0; (1,30)], 2.0\n"
-    "    vector dma q3 [min(8, 20 - 8*i2)] @c[240*i2; 30*p; (1,30)] = "
-    "%z[0; (1,30)]\n"
-    "  }\n"
-    "}\n";
-
-// c[i] = sum over j <= i of a[j], by an inner loop with i + 1 trips.
-static const char *const triangular =
-    "tile_ir @triangular target \"tiny\" {\n"
-    "  input @a: f32[7, 12]\n"
-    "  output @c: f32[7, 12]\n"
-    "  for i1 < 7 {\n"
-    "    sbuf %s: f32[1, 12] slots 2\n"
-    "    gpsimd fill.f32 [1] %s[0; (1,12)] = 0.0\n"
-    "    for i2 < min(7, 1 + i1) {\n"
-    "      sbuf %x: f32[1, 12] slots 2\n"
-    "      sync dma q1 [1] %x[0; (1,12)] = @a[12*i2; 0*p; (1,12)]\n"
-    "      vector tt.f32 add [1] %s[0; (1,12)] = %s[0; (1,12)], "
-    "%x[0; (1,12)]\n"
-    "    }\n"
-    "    scalar dma q2 [1] @c[12*i1; 0*p; (1,12)] = %s[0; (1,12)]\n"
-    "  }\n"
-    "}\n";
-
-// Of the inner loops the first runs max(0, i1 - 1) times, the second twice or
-// not at all; in one iteration both run.
-static const char *const zero_trips =
-    "tile_ir @zero target \"tiny\" {\n"
-    "  input @a: f32[8, 12]\n"
-    "  output @c: f32[6, 12]\n"
-    "  for i1 < 6 {\n"
-    "    sbuf %s: f32[1, 12] slots 2\n"
-    "    gpsimd fill.f32 [1] %s[0; (1,12)] = 1.5\n"
-    "    for i2 < min(7, -1 + i1) {\n"
-    "      sbuf %x: f32[1, 12] slots 3\n"
-    "      sync dma q1 [1] %x[0; (1,12)] = @a[12*i2; 0*p; (1,12)]\n"
-    "      vector tt.f32 mul [1] %s[0; (1,12)] = %s[0; (1,12)], "
-    "%x[0; (1,12)]\n"
-    "    }\n"
-    "    for i3 < min(4, (13 - 4*i1)/2) {\n"
-    "      sbuf %y: f32[1, 12] slots 2\n"
-    "      sync dma q1 [1] %y[0; (1,12)] = @a[12*i3 + 24; 0*p; (1,12)]\n"
-    "      scalar act.f32 abs [1] %y[0; (1,12)] = %y[0; (1,12)]\n"
-    "      vector tt.f32 add [1] %s[0; (1,12)] = %s[0; (1,12)], "
-    "%y[0; (1,12)]\n"
-    "    }\n"
-    "    scalar dma q2 [1] @c[12*i1; 0*p; (1,12)] = %s[0; (1,12)]\n"
-    "  }\n"
-    "}\n";
-
-// More producers and consumers than an instruction has room for.
-static const char *const crowded =
-    "tile_ir @crowded target \"tiny\" {\n"
-    "  input @a: f32[5, 8]\n"
-    "  output @c: f32[4, 16]\n"
-    "  output @e: f32[4, 8]\n"
-    "  for i1 < 4 {\n"
-    "    sbuf %x: f32[1, 8] slots 2\n"
-    "    sbuf %y: f32[1, 8] slots 2\n"
-    "    sbuf %v: f32[1, 1] slots 2\n"
-    "    sbuf %r: f32[1, 16] slots 2\n"
-    "    sbuf %g: f32[1, 8] slots 2\n"
-    "    sync dma q1 [1] %x[0; (1,8)] = @a[8*i1; 0*p; (1,8)]\n"
-    "    sync dma q2 [1] %y[0; (1,8)] = @a[8*i1 + 8; 0*p; (1,8)]\n"
-    "    sync dma q3 [1] %v[0; (1,1)] = @a[8*i1 + 3; 0*p; (1,1)]\n"
-    "    gpsimd copy [1] %r[8; (1,8)] = %x[0; (1,8)]\n"
-    "    scalar act.f32 square [1] %g[0; (1,8)] = %x[0; (1,8)]\n"
-    "    vector stt.f32 mul add [1] %r[0; (1,8)] = %x[0; (1,8)], "
-    "%v[0], %y[0; (1,8)]\n"
-    "    vector tt.f32 add [1] %g[0; (1,8)] = %g[0; (1,8)], %r[8; (1,8)]\n"
-    "    sync dma q4 [1] @c[16*i1; 0*p; (1,16)] = %r[0; (1,16)]\n"
-    "    sync dma q5 [1] @e[8*i1; 0*p; (1,8)] = %g[0; (1,8)]\n"
-    "  }\n"
-    "}\n";
-
 static void
 test_vector_add(void **state)
 {
@@ -506,8 +350,7 @@ test_crowded(void **state)
     expect_good(crowded, 20);
 }
 
-// ---- programs at random
-// ---------------------------------------------------------------
+// ---- programs at random --------------------------------------------------
 
 // Nested loops over buffers of 4 partitions x 8 elements and tensors of 4 x 32.
 // Whatever is read was written before; everything else is chance: engines,
@@ -729,14 +572,341 @@ test_chance(void **state)
     }
 }
 
+// ---- placement ------------------------------------------------------------
+
+static const tile_buf *
+buf_named(rig *r, const char *name)
+{
+    for (uint32_t i = 0; i < r->cx.tile->bufs.n; i++)
+        if (strcmp(r->cx.tile->bufs.at[i].name, name) == 0)
+            return &r->cx.tile->bufs.at[i];
+    fail_msg("no buffer '%s'", name);
+    return NULL;
+}
+
+static int64_t
+end_of(const tile_buf *b)
+{
+    return b->addr + b->slot_bytes * (int64_t)b->slots;
+}
+
+static void
+test_place_siblings_share(void **state)
+{
+    rig r;
+
+    (void)state;
+    rig_open(&r, "tiny");
+    rig_parse(&r, "tile_ir @p target \"tiny\" {\n"
+                  "  sbuf %k: f32[2, 3] slots 1\n"
+                  "  for i1 < 4 {\n"
+                  "    sbuf %x: bf16[2, 5] slots 3\n"
+                  "    for i2 < 4 {\n"
+                  "      sbuf %y: f32[2, 7] slots 2\n"
+                  "    }\n"
+                  "    for i3 < 4 {\n"
+                  "      sbuf %z: f32[2, 9] slots 2\n"
+                  "    }\n"
+                  "  }\n"
+                  "  for i4 < 4 {\n"
+                  "    sbuf %u: f32[2, 9] slots 2\n"
+                  "  }\n"
+                  "}\n");
+    EXPECT(&r, pass_place(&r.cx));
+    EXPECT(&r, buf_named(&r, "k")->addr == 0);
+    EXPECT(&r, buf_named(&r, "x")->addr >= end_of(buf_named(&r, "k")));
+    EXPECT(&r, buf_named(&r, "x")->slot_bytes == 12);
+    EXPECT(&r, buf_named(&r, "y")->addr == end_of(buf_named(&r, "x")));
+    EXPECT(&r, buf_named(&r, "z")->addr == buf_named(&r, "y")->addr);
+    EXPECT(&r, buf_named(&r, "u")->addr == buf_named(&r, "x")->addr);
+    arena_free(r.a);
+}
+
+// 'tiny' has two banks of 256 bytes.
+static void
+test_place_banks(void **state)
+{
+    rig r;
+
+    (void)state;
+    rig_open(&r, "tiny");
+    rig_parse(&r, "tile_ir @p target \"tiny\" {\n"
+                  "  psum %a: f32[2, 12] slots 2\n"
+                  "  for i1 < 4 {\n"
+                  "    psum %b: f32[2, 40] slots 2\n"
+                  "  }\n"
+                  "  for i2 < 4 {\n"
+                  "    psum %c: f32[2, 16] slots 5\n"
+                  "  }\n"
+                  "  for i3 < 4 {\n"
+                  "    psum %d: f32[2, 1] slots 1\n"
+                  "    psum %e: f32[2, 64] slots 1\n"
+                  "  }\n"
+                  "}\n");
+    EXPECT(&r, pass_place(&r.cx));
+    for (uint32_t i = 0; i < r.cx.tile->bufs.n; i++) {
+        const tile_buf *b = &r.cx.tile->bufs.at[i];
+        EXPECT(&r, b->slot_bytes >= 4 * b->elems);
+        EXPECT(&r, end_of(b) - b->slot_bytes + 4 * b->elems <= 512);
+        for (int64_t s = 0; s < b->slots; s++) {
+            int64_t at = b->addr + s * b->slot_bytes;
+            EXPECT(&r, at / 256 == (at + 4 * b->elems - 1) / 256);
+        }
+    }
+    arena_free(r.a);
+}
+
+static void
+expect_rejected(rig *r, diag_id id, const char *part)
+{
+    EXPECT(r, r->d.msgs.n == 1 && r->d.msgs.at[0].id == id);
+    EXPECT(r, strstr(r->d.msgs.at[0].text, part) != NULL);
+}
+
+static void
+test_place_full(void **state)
+{
+    rig r;
+
+    (void)state;
+    rig_open(&r, "tiny");
+    rig_parse(&r, "tile_ir @p target \"tiny\" {\n"
+                  "  sbuf %small: f32[2, 24] slots 1\n"
+                  "  for i1 < 4 {\n"
+                  "    sbuf %other: f32[2, 900] slots 1\n"
+                  "  }\n"
+                  "  for i2 < 4 {\n"
+                  "    sbuf %big: f32[2, 600] slots 2\n"
+                  "  }\n"
+                  "}\n");
+    EXPECT(&r, !pass_place(&r.cx));
+    expect_rejected(&r, D_PLACE_FULL, "4896 bytes");
+    EXPECT(&r, strstr(r.d.msgs.at[0].text, "4096") != NULL);
+    EXPECT(&r, r.d.msgs.at[0].notes.n == 2);
+    EXPECT(&r, strstr(r.d.msgs.at[0].notes.at[0].text, "'big'") != NULL);
+    EXPECT(&r, strstr(r.d.msgs.at[0].notes.at[1].text, "'small'") != NULL);
+    arena_free(r.a);
+}
+
+// ---- limits of sync and emit
+// -------------------------------------------------
+
+// Sums of more terms than registers, shared by none.
+static const char *
+many_sums(arena *a, uint32_t n)
+{
+    strbuf b = strbuf_new(a);
+
+    strbuf_printf(&b, "tile_ir @sums target \"tiny\" {\n"
+                      "  input @a: f32[4, 2000]\n"
+                      "  output @c: f32[4, 16]\n"
+                      "  for i1 < 4 {\n"
+                      "    sbuf %%s: f32[1, 16] slots 2\n"
+                      "    sbuf %%x: f32[1, 8] slots 2\n"
+                      "    vector fill.f32 [1] %%s[0; (1,16)] = 0.0\n");
+    for (uint32_t i = 0; i < n; i++)
+        strbuf_printf(&b,
+                      "    sync dma q1 [1] %%x[0; (1,min(8, %u - i1))] = "
+                      "@a[%u*i1 + %u; 0*p; (1,min(8, %u - i1))]\n"
+                      "    vector tt.f32 add [1] %%s[i1; (1,min(8, %u - i1))] "
+                      "= %%s[i1; (1,min(8, %u - i1))], "
+                      "%%x[0; (1,min(8, %u - i1))]\n",
+                      5 + i % 3, 7 + i, i, 5 + i % 3, 5 + i % 3, 5 + i % 3,
+                      5 + i % 3);
+    strbuf_printf(&b, "    sync dma q2 [1] @c[16*i1; 0*p; (1,16)] = "
+                      "%%s[0; (1,16)]\n"
+                      "  }\n"
+                      "}\n");
+    return strbuf_str(&b).p;
+}
+
+static void
+test_spilled_sums(void **state)
+{
+    rig r;
+
+    (void)state;
+    rig_open(&r, "tiny");
+    rig_parse(&r, many_sums(r.a, 90));
+    rig_compile(&r);
+    expect_structure(&r);
+    expect_runs(&r, 3);
+    arena_free(r.a);
+}
+
+static void
+test_too_many_slots(void **state)
+{
+    rig r;
+    strbuf b;
+
+    (void)state;
+    rig_open(&r, "trn2");
+    b = strbuf_new(r.a);
+    strbuf_printf(&b, "tile_ir @slots target \"trn2\" {\n  for i1 < 99 {\n");
+    for (uint32_t i = 2; i < 60; i++)
+        strbuf_printf(&b,
+                      "    sbuf %%b%u: f32[1, 1] slots %u\n"
+                      "    vector fill.f32 [1] %%b%u[0] = 1.0\n",
+                      i, i, i);
+    strbuf_printf(&b, "  }\n}\n");
+    // Declarations come first in a body.
+    rig_parse(&r, strbuf_str(&b).p);
+    rig_compile(&r);
+    EXPECT(&r, backend_emit(&r.cx) == NULL);
+    expect_rejected(&r, D_EMIT_SLOTS, "vector engine");
+    arena_free(r.a);
+}
+
+static void
+test_too_many_semaphores(void **state)
+{
+    rig r;
+    strbuf b;
+    pass_options o = {0};
+
+    (void)state;
+    rig_open(&r, "tiny");
+    b = strbuf_new(r.a);
+    strbuf_printf(&b, "tile_ir @many target \"tiny\" {\n"
+                      "  input @a: f32[4, 8]\n"
+                      "  output @c: f32[4, 8]\n");
+    for (uint32_t i = 1; i <= 400; i++)
+        strbuf_printf(&b,
+                      "  for i%u < 9 {\n"
+                      "    sbuf %%b%u: f32[4, 8] slots 2\n"
+                      "    sync dma q1 [4] %%b%u[0; (1,8)] = "
+                      "@a[0; 8*p; (1,8)]\n"
+                      "    vector ts.f32 add [4] %%b%u[0; (1,8)] = "
+                      "%%b%u[0; (1,8)], 1.0\n"
+                      "    sync dma q2 [4] @c[0; 8*p; (1,8)] = "
+                      "%%b%u[0; (1,8)]\n"
+                      "  }\n",
+                      i, i, i, i, i, i);
+    strbuf_printf(&b, "}\n");
+    rig_parse(&r, strbuf_str(&b).p);
+    EXPECT(&r, !backend_run(&r.cx, &o));
+    expect_rejected(&r, D_SYNC_SEMS, "1024");
+    arena_free(r.a);
+}
+
+// ---- the streams
+// -------------------------------------------------------------
+
+static uint32_t
+code_size(const char *text)
+{
+    uint32_t n = 0;
+    emit_program *p;
+    rig r;
+
+    rig_open(&r, "trn2");
+    rig_parse(&r, text);
+    rig_compile(&r);
+    p = backend_emit(&r.cx);
+    EXPECT(&r, p != NULL);
+    for (uint32_t e = ENG_TENSOR; e < ENG_COUNT; e++) {
+        EXPECT(&r, p->stream[e].code.n == p->stream[e].at.n);
+        n += p->stream[e].code.n;
+    }
+    arena_free(r.a);
+    return n;
+}
+
+static const char *
+copy_rows(arena *a, int64_t rows)
+{
+    return arena_printf(
+        a,
+        "tile_ir @copy target \"trn2\" {\n"
+        "  input @a: f32[%lld, 4]\n"
+        "  output @c: f32[%lld, 4]\n"
+        "  for i1 < %lld {\n"
+        "    sbuf %%x: f32[1, 4] slots 2\n"
+        "    sync dma q1 [1] %%x[0; (1,4)] = @a[4*i1; 0*p; (1,4)]\n"
+        "    vector dma q2 [1] @c[4*i1; 0*p; (1,4)] = %%x[0; (1,4)]\n"
+        "  }\n"
+        "}\n",
+        (long long)rows, (long long)rows, (long long)rows);
+}
+
+static void
+test_size_without_trips(void **state)
+{
+    arena *a = arena_new();
+
+    (void)state;
+    assert_int_equal(code_size(copy_rows(a, 10)),
+                     code_size(copy_rows(a, 100000000)));
+    // loop, sums, transfer, slot, endloop on two engines; five ends
+    assert_true(code_size(copy_rows(a, 10)) <= 2 * 6 + 5);
+    arena_free(a);
+}
+
+// The same program from the same text, byte for byte, and again after sync has
+// run twice.
+static void
+test_repeatable(void **state)
+{
+    rig r;
+    str once, twice;
+
+    (void)state;
+    rig_open(&r, "tiny");
+    rig_parse(&r, matmul);
+    rig_compile(&r);
+    once = text_of(&r);
+    rig_compile(&r);
+    twice = text_of(&r);
+    EXPECT(&r, str_eq(once, twice));
+    expect_runs(&r, 1);
+    arena_free(r.a);
+}
+
+static void
+test_pipeline_options(void **state)
+{
+    rig r;
+    strbuf dump;
+    pass_options o = {0};
+
+    (void)state;
+    rig_open(&r, "tiny");
+    rig_parse(&r, vector_add);
+    o.stop_after = "nowhere";
+    EXPECT(&r, !backend_run(&r.cx, &o));
+    expect_rejected(&r, D_PASS_UNKNOWN, "'nowhere'");
+    dump = strbuf_new(r.a);
+    o = (pass_options){.print_after = "place", .stop_after = "place"};
+    o.dump = &dump;
+    EXPECT(&r, backend_run(&r.cx, &o));
+    EXPECT(&r, strstr(strbuf_str(&dump).p, "slots 2 at 0 by 16") != NULL);
+    EXPECT(&r, r.cx.tile->sems.n == 0);
+    EXPECT(&r, strcmp(backend_pass_name(4), "place") == 0);
+    EXPECT(&r, backend_pass_name(99) == NULL);
+    arena_free(r.a);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vector_add), cmocka_unit_test(test_matmul),
-        cmocka_unit_test(test_two_nests),  cmocka_unit_test(test_triangular),
-        cmocka_unit_test(test_zero_trips), cmocka_unit_test(test_crowded),
+        cmocka_unit_test(test_vector_add),
+        cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_two_nests),
+        cmocka_unit_test(test_triangular),
+        cmocka_unit_test(test_zero_trips),
+        cmocka_unit_test(test_crowded),
         cmocka_unit_test(test_chance),
+        cmocka_unit_test(test_place_siblings_share),
+        cmocka_unit_test(test_place_banks),
+        cmocka_unit_test(test_place_full),
+        cmocka_unit_test(test_spilled_sums),
+        cmocka_unit_test(test_too_many_slots),
+        cmocka_unit_test(test_too_many_semaphores),
+        cmocka_unit_test(test_size_without_trips),
+        cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_pipeline_options),
     };
 
     return cmocka_run_group_tests_name("backend", tests, NULL, NULL);
