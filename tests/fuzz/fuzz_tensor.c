@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fuzz target: tensor IR text.
+#include "tests/fuzz/fuzz.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_compile(data, size, SY_KIND_TENSOR);
+    return 0;
+}
