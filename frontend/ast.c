@@ -354,6 +354,7 @@ ast_broken_stmt(parse_ctx *cx, loc at)
     if (!cx->is_new_error)
         return;
     cx->is_new_error = false;
+    cx->decl->has_lost = true;
     while (n < s.n && is_name_char(s.p[n]))
         n++;
     for (after = n; after < s.n && s.p[after] == ' ';)

@@ -174,7 +174,7 @@ check_results(check_ctx *cx)
     const ast_decl *decl = cx->decl;
     for (uint32_t i = decl->nin; i < decl->nin + decl->nres; i++) {
         const ast_tensor *t = decl->tensors.at[i];
-        if (!t->is_defined && !decl->is_broken)
+        if (!t->is_defined && !decl->is_broken && !decl->has_lost)
             diag(cx->d, t->name.at, D_RESULT_UNDEFINED, STR_ARG(t->name.s));
     }
 }

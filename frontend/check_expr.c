@@ -234,6 +234,11 @@ check_reduce_type(check_ctx *cx, ast_expr *e, const ast_expr *body)
              num_dtype_name(body->dtype));
         if (!logical)
             type_suggest_cast(cx, body, DT_I32);
+        else
+            diag_note_add(
+                cx->d, body->at,
+                "a comparison takes parentheses: '%.*s[i] (x[i] > 0)'",
+                STR_ARG(e->name.s));
         return;
     }
     e->operand = as;

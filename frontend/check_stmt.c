@@ -149,7 +149,10 @@ check_elements(check_ctx *cx, ast_stmt *s)
 {
     ast_tensor *t = check_target(cx, &s->names.at[0]);
     bool ok = check_left(cx, s, t);
-    check_expr(cx, s->value);
+    if (ok)
+        check_expr(cx, s->value);
+    else
+        check_poison(s->value); // its indices are not all there
     check_element(cx, s->value);
     check_drop_indices(cx, cx->scope.n, !ok || s->value->rank != 0);
     if (t && t->role == TENSOR_LOCAL) {

@@ -138,7 +138,8 @@ struct ast_decl {
     ast_tensors tensors; // inputs, results, locals
     uint32_t nin, nres;
     VEC(ast_stmt *) body;
-    bool is_broken; // statements were lost to syntax errors
+    bool has_lost;  // statements were lost to syntax errors
+    bool is_broken; // and what they define is not known
     // Set by the checker.
     const ast_decl *next; // of the same name
     bool is_scalar;       // all parameters and results are scalars: elementwise
