@@ -16,8 +16,9 @@ SOVERSION := 0
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla \
   -Wdouble-promotion -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wformat=2 \
   -Wcast-qual -Wwrite-strings -Wpointer-arith -Wimplicit-fallthrough -Wredundant-decls -fno-common
-# Warnings are errors with the compiler whose warnings are known.
-WERROR ?= $(if $(filter 12,$(shell $(CC) -dumpversion)),-Werror)
+# Warnings are errors with the compiler whose warnings are known; sanitised
+# code has spurious ones.
+WERROR ?= $(if $(filter 12-release,$(shell $(CC) -dumpversion)-$(VARIANT)),-Werror)
 OPT_release := -O2 -g
 OPT_debug := -O0 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
