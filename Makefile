@@ -185,6 +185,7 @@ $(B)/unit/%: tests/unit/%.c $(STATIC) Makefile | $(GEN_HDR)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(STATIC) $(TEST_LDLIBS) $(LDLIBS)
 
 test-build: build $(UNIT)
+-include tests/fuzz/fuzz.mk
 
 # The second compiler, for its warnings.
 $(BUILD)/clang/%.ok: %.c Makefile | $(GEN_HDR)
