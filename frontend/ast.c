@@ -40,7 +40,7 @@ ast_new(parse_ctx *cx, ast_kind kind, loc at)
     return e;
 }
 
-// ---- numbers ----------------------------------------------------------------
+// ---- numbers ---------------------------------------------------------------
 
 static bool
 is_number(str s)
@@ -86,7 +86,7 @@ ast_float(parse_ctx *cx, loc at)
     return e;
 }
 
-// ---- expressions ------------------------------------------------------------
+// ---- expressions -----------------------------------------------------------
 
 ast_expr *
 ast_ident(parse_ctx *cx, ast_name name)
@@ -224,7 +224,7 @@ ast_reduction_body(parse_ctx *cx, ast_expr *red, ast_expr *body)
     return red;
 }
 
-// ---- lists ------------------------------------------------------------------
+// ---- lists -----------------------------------------------------------------
 
 ast_exprs *
 ast_exprs_add(parse_ctx *cx, ast_exprs *list, ast_expr *e)
@@ -266,7 +266,7 @@ ast_tensors_add(parse_ctx *cx, ast_tensors *list, ast_tensor *t)
     return to;
 }
 
-// ---- declarations -----------------------------------------------------------
+// ---- declarations ----------------------------------------------------------
 
 ast_tensor *
 ast_param(parse_ctx *cx, ast_name name, ast_name type, ast_exprs *shape)

@@ -4,7 +4,7 @@
 // it is independent of concrete extents.
 #include "frontend/frontend_int.h"
 
-// ---- signatures -------------------------------------------------------------
+// ---- signatures ------------------------------------------------------------
 
 // Types of the machine's later formats.
 static bool
@@ -148,7 +148,7 @@ register_decl(check_ctx *cx)
     map_put_str(&cx->m->fns, decl->name.s, decl->order);
 }
 
-// ---- bodies -----------------------------------------------------------------
+// ---- bodies ----------------------------------------------------------------
 
 static void
 add_locals(check_ctx *cx)
@@ -193,7 +193,7 @@ check_body(check_ctx *cx)
     check_results(cx);
 }
 
-// ---- recursion --------------------------------------------------------------
+// ---- recursion -------------------------------------------------------------
 
 enum { NOT_SEEN, OPEN, DONE };
 

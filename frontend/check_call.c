@@ -29,7 +29,7 @@ check_count(check_ctx *cx, ast_expr *e, uint32_t want)
     return false;
 }
 
-// ---- cast and select --------------------------------------------------------
+// ---- cast and select -------------------------------------------------------
 
 static void
 check_cast(check_ctx *cx, ast_expr *e)
@@ -102,7 +102,7 @@ check_builtin(check_ctx *cx, ast_expr *e)
     return true;
 }
 
-// ---- functions --------------------------------------------------------------
+// ---- functions -------------------------------------------------------------
 
 static const ast_decl *
 fns_named(const tk_module *m, str name)

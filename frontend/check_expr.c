@@ -32,7 +32,7 @@ check_condition(check_ctx *cx, const ast_expr *e)
         diag(cx->d, e->at, D_TYPE_CONDITION, num_dtype_name(e->dtype));
 }
 
-// ---- names ------------------------------------------------------------------
+// ---- names -----------------------------------------------------------------
 
 static void
 check_tensor_name(check_ctx *cx, ast_expr *e, uint32_t symbol)
@@ -127,7 +127,7 @@ check_base(check_ctx *cx, ast_expr *e)
         check_expr(cx, e);
 }
 
-// ---- operators --------------------------------------------------------------
+// ---- operators -------------------------------------------------------------
 
 static const char *
 operator_of(const ast_expr *e)
@@ -219,7 +219,7 @@ check_matmul(check_ctx *cx, ast_expr *e)
         check_poison(e);
 }
 
-// ---- reductions -------------------------------------------------------------
+// ---- reductions ------------------------------------------------------------
 
 static void
 check_reduce_type(check_ctx *cx, ast_expr *e, const ast_expr *body)

@@ -50,7 +50,7 @@ check_range(check_ctx *cx, const ast_index *ix)
     check_dim_expr(cx, ix->hi);
 }
 
-// ---- expressions of dims ----------------------------------------------------
+// ---- expressions of dims ---------------------------------------------------
 
 static void
 not_a_dim(check_ctx *cx, ast_expr *e)
@@ -107,7 +107,7 @@ check_dim_expr(check_ctx *cx, ast_expr *e)
     }
 }
 
-// ---- subscripts -------------------------------------------------------------
+// ---- subscripts ------------------------------------------------------------
 
 typedef enum { SUB_BAD, SUB_CONSTANT, SUB_AFFINE } sub_kind;
 

@@ -52,7 +52,7 @@ mark_defined(ast_tensor *t, const ast_name *name)
     t->defined_at = name->at;
 }
 
-// ---- the left side ----------------------------------------------------------
+// ---- the left side ---------------------------------------------------------
 
 static ast_index *
 find_for(const ast_stmt *s, str name)
@@ -142,7 +142,7 @@ check_left(check_ctx *cx, ast_stmt *s, const ast_tensor *t)
     return false;
 }
 
-// ---- statements -------------------------------------------------------------
+// ---- statements ------------------------------------------------------------
 
 static void
 check_elements(check_ctx *cx, ast_stmt *s)

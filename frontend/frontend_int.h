@@ -159,7 +159,7 @@ struct tk_module {
     bool lost; // a declaration was lost to syntax errors
 };
 
-// ---- parse.c: shared by lexer, parser and builders --------------------------
+// ---- parse.c: shared by lexer, parser and builders -------------------------
 
 typedef struct {
     arena *a;
@@ -185,7 +185,7 @@ void parse_too_long(parse_ctx *cx, loc at);
 void parse_too_much(parse_ctx *cx, loc at);
 void parse_missing_brace(parse_ctx *cx, loc at);
 
-// ---- ast.c: what the grammar's actions call ---------------------------------
+// ---- ast.c: what the grammar's actions call --------------------------------
 
 ast_expr *ast_new(parse_ctx *cx, ast_kind kind, loc at);
 ast_expr *ast_int(parse_ctx *cx, loc at);
@@ -222,7 +222,7 @@ void ast_broken_decl(parse_ctx *cx);
 void ast_end_decl(parse_ctx *cx, loc at);
 void ast_not_yet(parse_ctx *cx, loc at, const char *what);
 
-// ---- dims.c: integer expressions of dims ------------------------------------
+// ---- dims.c: integer expressions of dims -----------------------------------
 
 typedef struct {
     diags *d;             // NULL: no diagnostics
@@ -237,8 +237,7 @@ NODISCARD bool dim_eval(const dim_env *env, const ast_expr *e, int64_t *out);
 NODISCARD bool dim_value(const dim_env *env, const ast_expr *e, int64_t *out);
 NODISCARD bool dim_constant(const ast_expr *e, int64_t *out);
 
-// ---- check_*.c: names, ranks and types
-// ----------------------------------------
+// ---- check_*.c: names, ranks and types -------------------------------------
 
 typedef struct {
     arena *a;

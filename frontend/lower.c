@@ -5,8 +5,7 @@
 
 enum { MAX_TENSOR_LOG2 = 40, MAX_OPS = 1 << 13 };
 
-// ---- limits and messages
-// ------------------------------------------------------
+// ---- limits and messages ---------------------------------------------------
 
 bool
 low_is_new(const low_ctx *cx, loc at, diag_id id)
@@ -77,8 +76,7 @@ low_check_size(low_ctx *cx, loc at, str name, num_dtype dtype, uint32_t rank,
     return false;
 }
 
-// ---- dims of a kernel
-// -----------------------------------------------------------
+// ---- dims of a kernel ------------------------------------------------------
 
 static bool
 take_dim(low_ctx *cx, const ast_decl *k, low_dims *to, const tk_dim *dim)
@@ -162,8 +160,7 @@ solve_kernel(low_ctx *cx, const ast_decl *k, const low_given_all *all,
            all_determined(cx, k, to);
 }
 
-// ---- the kernel
-// -------------------------------------------------------------------
+// ---- the kernel ------------------------------------------------------------
 
 static bool
 add_param(low_ctx *cx, low_env *env, uint32_t i)

@@ -26,8 +26,7 @@ expr_bind(low_env *env, const ast_expr *e, const low_aff *pos, num_dtype dtype)
                       .pos = pos};
 }
 
-// ---- functions of scalars
-// -------------------------------------------------------
+// ---- functions of scalars --------------------------------------------------
 
 // The parameters at element 'pos' of the call.
 static low_env *
@@ -77,8 +76,7 @@ call_scalar(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
     return low_read_bind(cx, op, &in->binds[fn->nin + result], NULL);
 }
 
-// ---- functions of tensors
-// -------------------------------------------------------
+// ---- functions of tensors --------------------------------------------------
 
 // What costs nothing to repeat in every operation that uses it.
 static bool

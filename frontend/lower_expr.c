@@ -17,8 +17,7 @@ low_memo_add(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *b)
     vec_push(cx->a, &env->memo, (low_memo){e, b});
 }
 
-// ---- names
-// ----------------------------------------------------------------------
+// ---- names -----------------------------------------------------------------
 
 static uint32_t
 read_tensor(low_ctx *cx, low_op *op, const low_bind *b, const low_aff *pos)
@@ -74,8 +73,7 @@ lower_name(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
     return low_to_tir(cx, op, &x, &aff) ? tir_affine(cx->fn, &op->op, &aff) : 0;
 }
 
-// ---- operators
-// ------------------------------------------------------------------
+// ---- operators -------------------------------------------------------------
 
 // Operand i of e at the position of e: ranks align at the last dimension.
 static uint32_t

@@ -97,8 +97,7 @@ typedef struct {
     const char *hint; // name it defines
 } low_ctx;
 
-// ---- lower.c
-// ------------------------------------------------------------------
+// ---- lower.c ---------------------------------------------------------------
 
 // Reports unless the same message is there for the same place already (a
 // function may be inlined several times).
@@ -116,8 +115,7 @@ NODISCARD bool low_check_size(low_ctx *cx, loc at, str name, num_dtype dtype,
                               uint32_t rank, const int64_t *shape);
 const char *low_shape_text(low_ctx *cx, uint32_t rank, const int64_t *shape);
 
-// ---- lower_dims.c
-// ---------------------------------------------------------------
+// ---- lower_dims.c ----------------------------------------------------------
 
 typedef struct {
     int64_t *value;
@@ -139,8 +137,7 @@ NODISCARD bool low_solve(low_ctx *cx, const ast_decl *decl, low_dims *dims,
 NODISCARD bool low_eval_shape(low_ctx *cx, const int64_t *dims,
                               const ast_tensor *t, int64_t *shape);
 
-// ---- lower_op.c
-// -----------------------------------------------------------------
+// ---- lower_op.c ------------------------------------------------------------
 
 low_index *low_new_index(low_ctx *cx, str name, int64_t n, loc at);
 low_aff low_aff_of(const low_index *ix);
@@ -154,8 +151,7 @@ low_op *low_op_new(low_ctx *cx);
 // The finished operation's tensor, over hidden and left indices.
 low_bind low_finish(low_ctx *cx, low_op *op, uint32_t root, const low_end *end);
 
-// ---- lower_shape.c
-// --------------------------------------------------------------
+// ---- lower_shape.c ---------------------------------------------------------
 
 // The extents of a whole-tensor expression (e->rank of them).
 NODISCARD bool low_shape(low_ctx *cx, low_env *env, const ast_expr *e,
@@ -163,8 +159,7 @@ NODISCARD bool low_shape(low_ctx *cx, low_env *env, const ast_expr *e,
 // Ranges of the statement's indices.
 NODISCARD bool low_indices(low_ctx *cx, low_env *env, const ast_stmt *s);
 
-// ---- lower_expr.c
-// ---------------------------------------------------------------
+// ---- lower_expr.c ----------------------------------------------------------
 
 // The node of element 'pos' (e->rank subscripts) of e; constants take the type
 // 'want'. 0 after a mistake.
@@ -175,16 +170,14 @@ uint32_t low_read_bind(low_ctx *cx, low_op *op, const low_bind *b,
 low_bind *low_memo_find(const low_env *env, const ast_expr *e);
 void low_memo_add(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *b);
 
-// ---- lower_read.c
-// ---------------------------------------------------------------
+// ---- lower_read.c ----------------------------------------------------------
 
 uint32_t low_subscript(low_ctx *cx, low_op *op, low_env *env,
                        const ast_expr *e);
 uint32_t low_literal(low_ctx *cx, low_op *op, const low_env *env,
                      const ast_expr *e, num_as want);
 
-// ---- lower_reduce.c
-// -------------------------------------------------------------
+// ---- lower_reduce.c --------------------------------------------------------
 
 // Each defines what 'end' says; its reduction part is filled in here.
 low_bind low_reduce(low_ctx *cx, low_env *env, const ast_expr *e, low_end end);
@@ -195,8 +188,7 @@ uint32_t low_reduce_at(low_ctx *cx, low_op *op, low_env *env,
 uint32_t low_matmul_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
                        const low_aff *pos);
 
-// ---- lower_call.c
-// ---------------------------------------------------------------
+// ---- lower_call.c ----------------------------------------------------------
 
 uint32_t low_call_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
                      const low_aff *pos, uint32_t result);
@@ -211,8 +203,7 @@ typedef struct {
 low_bind *low_call(low_ctx *cx, low_env *env, const ast_expr *e,
                    const low_want *want);
 
-// ---- lower_stmt.c
-// ---------------------------------------------------------------
+// ---- lower_stmt.c ----------------------------------------------------------
 
 void low_stmt(low_ctx *cx, low_env *env, const ast_stmt *s);
 // A whole-tensor expression as a tensor.

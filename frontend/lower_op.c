@@ -8,8 +8,7 @@
 
 #include "ir/tensor_int.h"
 
-// ---- indices and sums of them
-// ---------------------------------------------------
+// ---- indices and sums of them ----------------------------------------------
 
 low_index *
 low_new_index(low_ctx *cx, str name, int64_t n, loc at)
@@ -77,8 +76,7 @@ low_aff_is_empty(const low_aff *x)
     return false;
 }
 
-// ---- slots
-// ----------------------------------------------------------------------
+// ---- slots -----------------------------------------------------------------
 
 low_op *
 low_op_new(low_ctx *cx)
@@ -124,8 +122,7 @@ low_to_tir(low_ctx *cx, low_op *op, const low_aff *x, tir_aff *out)
     return true;
 }
 
-// ---- finishing
-// ------------------------------------------------------------------
+// ---- finishing -------------------------------------------------------------
 
 static bool
 all_live(const bool *live, uint32_t n)

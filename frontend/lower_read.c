@@ -2,8 +2,7 @@
 // Reads with subscripts, their fills, and constants.
 #include "frontend/lower_int.h"
 
-// ---- constants
-// ------------------------------------------------------------------
+// ---- constants -------------------------------------------------------------
 
 static bool
 literal_word(low_ctx *cx, const low_env *env, const ast_expr *e, num_as want,
@@ -55,8 +54,7 @@ fill_word(low_ctx *cx, const low_env *env, const ast_expr *e, num_as as,
     return true;
 }
 
-// ---- subscripts
-// -----------------------------------------------------------------
+// ---- subscripts ------------------------------------------------------------
 
 static bool
 sub_aff(low_ctx *cx, const low_env *env, const ast_expr *e, low_aff *out)

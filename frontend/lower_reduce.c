@@ -39,8 +39,7 @@ reduce_values(low_ctx *cx, low_env *env, const ast_expr *e, low_end end)
     return low_finish(cx, op, x, &end);
 }
 
-// ---- argmax, argmin
-// -------------------------------------------------------------
+// ---- argmax, argmin --------------------------------------------------------
 
 // The value of the only index, or the row-major position among several.
 static uint32_t
@@ -142,8 +141,7 @@ low_reduce_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e)
     return low_read_bind(cx, op, b, NULL);
 }
 
-// ---- matrix products
-// ------------------------------------------------------------
+// ---- matrix products -------------------------------------------------------
 
 // Subscripts of both operands for element 'pos' of the product.
 static void

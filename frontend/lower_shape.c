@@ -3,8 +3,7 @@
 // statement, which take them from the dimensions they stand alone in.
 #include "frontend/lower_int.h"
 
-// ---- whole tensors
-// --------------------------------------------------------------
+// ---- whole tensors ---------------------------------------------------------
 
 static bool
 report_shapes(low_ctx *cx, loc at, diag_id id, const char *x, const char *y)
@@ -113,8 +112,7 @@ low_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
     return false;
 }
 
-// ---- indices
-// --------------------------------------------------------------------
+// ---- indices ---------------------------------------------------------------
 
 static bool
 fix_index(low_ctx *cx, low_index *ix, int64_t extent, loc at)

@@ -49,8 +49,7 @@ define(low_ctx *cx, low_env *env, const ast_expr *value, uint32_t result,
     *to = low_finish(cx, op, root, &end);
 }
 
-// ---- whole tensors
-// --------------------------------------------------------------
+// ---- whole tensors ---------------------------------------------------------
 
 static space
 whole_space(low_ctx *cx, uint32_t rank, const int64_t *shape)
@@ -188,8 +187,7 @@ define_wholes(low_ctx *cx, low_env *env, const ast_stmt *s)
     }
 }
 
-// ---- elements
-// -------------------------------------------------------------------
+// ---- elements --------------------------------------------------------------
 
 static void
 define_elements(low_ctx *cx, low_env *env, const ast_stmt *s)

@@ -94,7 +94,7 @@ tk_parse(arena *a, diags *d, uint32_t source, tk_module *const *libs,
     return d->errors == before ? m : NULL;
 }
 
-// ---- what a module holds ----------------------------------------------------
+// ---- what a module holds ---------------------------------------------------
 
 uint32_t
 tk_kernel_count(const tk_module *m)
