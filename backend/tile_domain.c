@@ -298,38 +298,68 @@ emit_load(lower *lw, const tile_ref *src, const tile_val *v,
     o->at = lw->at;
 }
 
+static const tile_load *
+find_load(const lower *lw, const tile_ref *src, const tile_count *parts,
+          num_dtype dtype)
+{
+    for (uint32_t i = 0; i < lw->loads.n; i++) {
+        const tile_load *l = &lw->loads.at[i];
+        if (ref_same(&l->hbm, src) && count_same(&l->parts, parts) &&
+            encloses(lw, l->body) && lw->out->bufs.at[l->buf].dtype == dtype)
+            return l;
+    }
+    return NULL;
+}
+
+// The buffer that holds the source's elements contiguously.
+static uint32_t
+load_packed(lower *lw, const tile_domain *dom, const tile_ref *src,
+            const char *hint, num_dtype dtype)
+{
+    // Equal on every partition: every partition gets it, ragged or not.
+    tile_count parts =
+        src->pstep ? dom->parts : tile_count_const(dom->parts.max);
+    const tile_load *l = find_load(lw, src, &parts, dtype);
+    if (l)
+        return l->buf;
+    int64_t elems = 1;
+    for (uint32_t d = 0; d < src->ndim; d++)
+        elems *= src->dim[d].count;
+    uint32_t body = load_body(lw, src, &parts), here = lw->body;
+    uint32_t buf =
+        tile_add_buf(lw->out, body, hint, SPACE_SBUF, dtype,
+                     (uint32_t)parts.max, elems, body == lw->scope ? 1 : 2);
+    lw->out->bufs.at[buf].at = lw->at;
+    tile_val v = {.kind = VAL_REF, .buf = buf, .off = tile_aff_const(0)};
+    lw->body = body;
+    emit_load(lw, src, &v, &parts);
+    if (body != here)
+        hoist_last(lw, body);
+    lw->body = here;
+    vec_push(
+        lw->a, &lw->loads,
+        (tile_load){.hbm = *src, .parts = parts, .buf = buf, .body = body});
+    return buf;
+}
+
 tile_val
 val_load(lower *lw, const tile_domain *dom, uint32_t tensor, const tir_aff *sub,
          num_dtype as_dtype)
 {
     const tir_tensor *t = &lw->in->tensors.at[tensor];
     num_dtype dtype = as_dtype == DT_NONE ? t->dtype : as_dtype;
-    dim_mask mask;
-    tile_ref src = hbm_ref(lw, dom, tensor, sub, &mask);
-    src.id = hbm_tensor(lw, tensor);
-    // Equal on every partition: every partition gets it, ragged or not.
-    tile_count parts = dom->parts;
-    if (!src.pstep)
-        parts = tile_count_const(parts.max);
-    num_as as = num_widened(t->dtype);
-    for (uint32_t i = 0; i < lw->loads.n; i++) {
-        const tile_load *l = &lw->loads.at[i];
-        if (ref_same(&l->hbm, &src) && count_same(&l->parts, &parts) &&
-            encloses(lw, l->body) && lw->out->bufs.at[l->buf].dtype == dtype)
-            return packed_val(dom, l->buf, mask, as);
+    tile_box box;
+    tile_val v;
+    if (box_of(lw, dom, tensor, sub, &box)) {
+        v = box.val;
+    } else {
+        dim_mask mask;
+        box.src = hbm_ref(lw, dom, tensor, sub, &mask);
+        v = packed_val(dom, 0, mask, NUM_AS_NONE);
     }
-    uint32_t body = load_body(lw, &src, &parts), here = lw->body;
-    lw->body = body;
-    tile_val v =
-        val_new(lw, dom, mask, as, dtype, body == lw->scope ? 1 : 2, t->name);
-    lw->out->bufs.at[v.buf].parts = (uint32_t)parts.max;
-    emit_load(lw, &src, &v, &parts);
-    if (body != here)
-        hoist_last(lw, body);
-    lw->body = here;
-    vec_push(
-        lw->a, &lw->loads,
-        (tile_load){.hbm = src, .parts = parts, .buf = v.buf, .body = body});
+    box.src.id = hbm_tensor(lw, tensor);
+    v.as = num_widened(t->dtype);
+    v.buf = load_packed(lw, dom, &box.src, t->name, dtype);
     return v;
 }
 

@@ -246,8 +246,10 @@ lower_local(expr *x, const tir_read *rd)
     const lower *lw = x->lw;
     const tile_local *l = &lw->local[rd->tensor];
     const tir_tensor *t = &lw->in->tensors.at[rd->tensor];
-    tile_val v = {.kind = VAL_REF, .buf = l->buf, .as = num_widened(t->dtype)};
-    v.off = tile_aff_const(0);
+    tile_val v = {.kind = VAL_REF,
+                  .as = num_widened(t->dtype),
+                  .buf = l->buf,
+                  .off = l->off};
     for (uint32_t d = 0; d < t->rank; d++) {
         v.off.c += l->dim_step[d] * rd->sub[d].c;
         for (uint32_t f = 0; f < x->dom->nfree; f++)

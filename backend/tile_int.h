@@ -23,6 +23,13 @@ typedef struct {
     } free[NUM_DIMS];
     bool ragged; // the outermost free dimension has fewer elements: outer
     tile_count outer;
+    // Loops inside the body where loads go: one load covers all their
+    // iterations where windows overlap.
+    uint32_t ninner;
+    struct {
+        uint32_t index;
+        int64_t extent;
+    } inner[TIR_INDICES];
 } tile_domain;
 
 // Which free dimensions a value varies over: bit d for free[d].
@@ -46,6 +53,7 @@ typedef struct {
 typedef struct {
     bool present;
     uint32_t buf;
+    tile_aff off;
     int64_t dim_step[TIR_RANK]; // elements; 0: partition, loop
 } tile_local;
 
@@ -73,6 +81,21 @@ typedef struct {
     loc at;
 } lower;
 
+// ---- tile_box.c: loads of overlapping windows
+// ------------------------------------
+
+// A read whose subscripts combine free and inner indices, as the box of the
+// tensor that it touches.
+typedef struct {
+    tile_ref src;  // hbm, its dimensions being those of the box
+    tile_val val;  // where the box, contiguous from offset 0, holds the read
+    int64_t elems; // of the box
+} tile_box;
+// False when every element would be loaded just once anyway, or the box does
+// not fit one transfer.
+bool box_of(const lower *lw, const tile_domain *dom, uint32_t tensor,
+            const tir_aff *sub, tile_box *out);
+
 // ---- tile_domain.c: refs and moves
 // ----------------------------------------------
 
@@ -91,7 +114,8 @@ tile_val val_new(lower *lw, const tile_domain *dom, dim_mask mask, num_as as,
                  num_dtype dtype, uint32_t slots, const char *hint);
 // The operand of a value in an operation over the dimensions of 'over'.
 tile_ref val_ref(const tile_domain *dom, const tile_val *v, dim_mask over);
-// Loads a read into a buffer (or finds it loaded).
+// Loads a read into a buffer (or finds it loaded): the elements it touches, or,
+// where windows overlap, the box of the tensor they lie in.
 tile_val val_load(lower *lw, const tile_domain *dom, uint32_t tensor,
                   const tir_aff *sub, num_dtype as_dtype);
 // The transfer of a load: the source's dimensions, contiguous in v's buffer

@@ -234,20 +234,31 @@ open_blocks(mm *g, uint32_t index, int64_t block)
         scaled_loop(lower_loop(g->lw, ceil_div(extent, block)), block);
 }
 
+// The loop over one k index; with one iteration, none.
+static void
+open_one_k(mm *g, uint32_t i)
+{
+    uint32_t x = g->sh->k[i];
+    int64_t step = x == g->sh->kp ? g->sh->tk : 1;
+    uint32_t loop = lower_loop(g->lw, ceil_div(g->sh->op->extent[x], step));
+    g->kloop[i] = loop;
+    g->base[x] = scaled_loop(loop, step);
+    if (loop != TILE_ABSENT)
+        g->first[g->nfirst++] = loop;
+}
+
+// The tiles of the partition index are outermost, so that the window loops
+// inside them share what is loaded.
 static void
 open_k(mm *g)
 {
-    const mm_shape *sh = g->sh;
     g->nfirst = 0;
-    for (uint32_t i = 0; i < sh->nk; i++) {
-        uint32_t x = sh->k[i];
-        int64_t step = x == sh->kp ? sh->tk : 1;
-        uint32_t loop = lower_loop(g->lw, ceil_div(sh->op->extent[x], step));
-        g->kloop[i] = loop;
-        g->base[x] = scaled_loop(loop, step);
-        if (loop != TILE_ABSENT)
-            g->first[g->nfirst++] = loop;
-    }
+    for (uint32_t i = 0; i < g->sh->nk; i++)
+        if (g->sh->k[i] == g->sh->kp)
+            open_one_k(g, i);
+    for (uint32_t i = 0; i < g->sh->nk; i++)
+        if (g->sh->k[i] != g->sh->kp)
+            open_one_k(g, i);
 }
 
 static tile_count
@@ -311,6 +322,12 @@ operand_domain(const mm *g, bool stationary)
             dom.free[f].count = f ? sh->op->extent[sh->free[f]] : nb;
         }
         set_outer(&dom, part_count(g, sh->free[0], nb, 0));
+    }
+    for (uint32_t i = 0; !stationary && i < sh->nk; i++) {
+        if (sh->k[i] == sh->kp)
+            continue;
+        dom.inner[dom.ninner].index = sh->k[i];
+        dom.inner[dom.ninner++].extent = sh->op->extent[sh->k[i]];
     }
     return dom;
 }
@@ -393,22 +410,27 @@ emit_ldw(mm *g, const tile_val *s, uint32_t mi, const tile_count *k,
     o->a.outer = m;
 }
 
-// dims of one output tile in a buffer of 'inner' elements a step of free[0].
+// The dimensions of one output tile, n of them along free[0], at these steps.
 static void
-tile_dims(const mm *g, tile_ref *r, tile_count n)
+tile_dims(const mm *g, tile_ref *r, const int64_t *step, tile_count n)
 {
     const mm_shape *sh = g->sh;
-    int64_t step = sh->inner;
     r->ndim = sh->nfree;
     for (uint32_t f = 0; f < sh->nfree; f++) {
-        if (f)
-            step /= sh->op->extent[sh->free[f]];
-        r->dim[f].step = step;
+        r->dim[f].step = step[f];
         r->dim[f].count = f ? sh->op->extent[sh->free[f]] : n.max;
     }
     int64_t whole;
     r->ragged = sh->nfree && !tile_count_is_const(&n, &whole);
     r->outer = n;
+}
+
+static void
+acc_steps(const mm_shape *sh, int64_t step[NUM_DIMS])
+{
+    int64_t s = 1;
+    for (uint32_t f = sh->nfree; f-- > 0; s *= sh->op->extent[sh->free[f]])
+        step[f] = s;
 }
 
 static void
@@ -425,16 +447,17 @@ emit_matmul(mm *g, const tile_val *x, uint32_t mi, uint32_t ni,
     o->at = g->lw->at;
     o->parts = *k;
     o->dst_parts = m;
-    o->b.id = TILE_ABSENT;
     o->nfirst = g->nfirst;
     for (uint32_t i = 0; i < g->nfirst; i++)
         o->first[i] = g->first[i];
     o->a = (tile_ref){.id = x->buf, .off = x->off};
-    o->a.off.c += ni * sh->tn * sh->inner;
-    tile_dims(g, &o->a, n);
+    o->a.off.c += ni * sh->tn * x->step[0];
+    tile_dims(g, &o->a, x->step, n);
+    int64_t step[NUM_DIMS];
+    acc_steps(sh, step);
     o->dst =
         (tile_ref){.id = g->acc[mi * g->p->bn + ni], .off = tile_aff_const(0)};
-    tile_dims(g, &o->dst, n);
+    tile_dims(g, &o->dst, step, n);
 }
 
 static void
@@ -493,7 +516,7 @@ static void
 set_local(lower *lw, const tile_domain *dom, uint32_t tensor, const tile_val *v)
 {
     tile_local *l = &lw->local[tensor];
-    *l = (tile_local){.present = true, .buf = v->buf};
+    *l = (tile_local){.present = true, .buf = v->buf, .off = v->off};
     for (uint32_t f = 0; f < dom->nfree; f++)
         l->dim_step[dom->free[f].index] = v->step[f];
 }

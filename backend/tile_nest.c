@@ -261,6 +261,7 @@ keep_local(lower *lw, const tile_domain *dom, const tir_op *op,
     memset(l, 0, sizeof *l);
     l->present = true;
     l->buf = v->buf;
+    l->off = v->off;
     for (uint32_t f = 0; f < dom->nfree; f++)
         if (dom->free[f].index < op->nout)
             l->dim_step[dom->free[f].index] = v->step[f];
