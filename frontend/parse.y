@@ -53,13 +53,13 @@ tk_yyerror(const loc *at, void *scanner, parse_ctx *cx, const char *text)
     ast_stmt *stmt;
 }
 
-%token <name> KERNEL "'kernel'" FN "'fn'" IDENT "a name" REDUCE "a reduction"
-%token NEWLINE "the end of the line" FOR "'for'" IN "'in'" WHERE "'where'"
-%token ELSE "'else'" WITH "'with'" INOUT "'inout'" SCHEDULE "a schedule"
-%token INT "a number" FLOAT "a number with a point"
+%token <name> KERNEL "'kernel'" FN "'fn'" IDENT "name" REDUCE "reduction"
+%token NEWLINE "end of line" FOR "'for'" IN "'in'" WHERE "'where'"
+%token ELSE "'else'" WITH "'with'" INOUT "'inout'" SCHEDULE "schedule"
+%token INT "number" FLOAT "number with a point"
 %token DOTDOT "'..'" ARROW "'->'" OR "'||'" AND "'&&'" EQ "'=='" NE "'!='"
 %token LE "'<='" GE "'>='" SHL "'<<'" SHR "'>>'" ADDEQ "'+='"
-%token TK_YYEOF 0 "the end of the file"
+%token TK_YYEOF 0 "end of file"
 
 %type <names> dims names names1
 %type <expr> expr postfix atom fill where reduction

@@ -216,6 +216,25 @@ test_rejected_kernels(void **state)
                           "");
 }
 
+static void
+test_rejected_inputs(void **state)
+{
+    (void)state;
+    tk_module *m = parse_ok("kernel k[N](x: f32[N]) -> (y: f32[N]) { y = x }");
+    tk_input_shape in = {STR("z"), 1, {3}};
+    assert_null(tk_lower(mem, &dg, m, 0, NULL, 0, &in, 1));
+    assert_string_equal(messages(), "306:1");
+    in = (tk_input_shape){STR("x"), 2, {3, 3}};
+    assert_null(tk_lower(mem, &dg, m, 0, NULL, 0, &in, 1));
+    assert_string_equal(messages(), "306:1 307:1");
+    in.rank = 1;
+    tk_dim dim = {STR("N"), 4};
+    assert_null(tk_lower(mem, &dg, m, 0, &dim, 1, &in, 1));
+    assert_string_equal(messages(), "306:1 307:1 301:1");
+    dim.value = 3;
+    assert_non_null(tk_lower(mem, &dg, m, 0, &dim, 1, &in, 1));
+}
+
 // ---- limits ----------------------------------------------------------------
 
 static const char *
@@ -257,6 +276,25 @@ test_nesting(void **state)
     check_depth("-", "", 256, "205:1");
     check_depth("x + ", "", 900, "205:1");
     check_depth("x + ", "", 20000, "108:1");
+}
+
+static void
+test_too_many_indices(void **state)
+{
+    (void)state;
+    check_kernel_rejected(
+        "317:2",
+        "kernel k[N](x: f32[N, N, N, N, N, N, N, N]) -> (y: f32[N]) {\n"
+        "y[z] = sum[a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p] x[a,b,c,d,e,f,g,h] * "
+        "x[i,j,k,l,m,n,o,p] * cast(z, f32) }",
+        "N=2");
+    check_kernel_rejected(
+        "320:1",
+        "fn f[N](x: f32[N], s: f32) -> (y: f32) { t = x * s; y = sum[i] t[i] }"
+        "\nkernel k[N](x: f32[N, N, N, N, N, N, N, N], v: f32[N]) -> "
+        "(y: f32[N, N, N, N, N, N, N, N]) {\n"
+        "y[a,b,c,d,e,f,g,h] = f(v, x[a,b,c,d,e,f,g,h]) }",
+        "N=2");
 }
 
 // Work grows with the size of what is inlined, not beyond a bound.
@@ -320,7 +358,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_rejected_syntax),  TEST(test_rejected_names),
         TEST(test_rejected_types),   TEST(test_rejected_extents),
-        TEST(test_rejected_kernels), TEST(test_nesting),
+        TEST(test_rejected_kernels), TEST(test_rejected_inputs),
+        TEST(test_nesting),          TEST(test_too_many_indices),
         TEST(test_expansion),        TEST(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
