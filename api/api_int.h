@@ -53,7 +53,6 @@ struct sy_program {
     tir_fn *last_tensor; // after the tensor passes, what the tile IR is of
     tile_fn *tile;
     rt_program *rt;
-    bool certified;
     VEC(tir_tensor) arrays; // inputs and outputs, in signature order
     void **bound; // by index in arrays
     const char *dump;
@@ -89,8 +88,9 @@ NODISCARD bool api_disassemble(sy_session *s, str object, str *out);
 // first needed; NULL when there is none or (with a diagnostic) it is malformed.
 const tir_fn *api_tensor(sy_session *s, sy_program *p);
 const tile_fn *api_tile(sy_session *s, sy_program *p);
-// Proves the program free of faults, once.
-sy_status api_certify(sy_session *s, sy_program *p);
+// Proves the program free of faults (once, the runtime remembers), in at most
+// so many instructions (0: any number).
+sy_status api_certify(sy_session *s, sy_program *p, uint64_t max_instructions);
 sy_status api_status(rt_outcome outcome);
 
 // ---- buffers.c ------------------------------------------------------------------

@@ -186,7 +186,7 @@ check_tensor(check_cx *cx)
 static sy_status
 check_levels(check_cx *cx)
 {
-    sy_status status = api_certify(cx->s, cx->p);
+    sy_status status = api_certify(cx->s, cx->p, 0);
     if (status != SY_OK)
         return status;
     uint32_t n = 0;

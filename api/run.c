@@ -117,13 +117,9 @@ api_status(rt_outcome outcome)
 }
 
 sy_status
-api_certify(sy_session *s, sy_program *p)
+api_certify(sy_session *s, sy_program *p, uint64_t max_instructions)
 {
-    if (p->certified)
-        return SY_OK;
-    sy_status status = api_status(rt_certify(p->rt, &s->d));
-    p->certified = status == SY_OK;
-    return status;
+    return api_status(rt_certify_limited(p->rt, max_instructions, &s->d));
 }
 
 // ---- running ----------------------------------------------------------------
@@ -166,7 +162,7 @@ run_machine(sy_session *s, sy_program *p, const sy_run_options *o)
 {
     if (!p->rt)
         return missing_level(s, p, "object", false);
-    sy_status status = api_certify(s, p);
+    sy_status status = api_certify(s, p, o->max_instructions);
     if (status != SY_OK)
         return status;
     uint32_t n = rt_tensor_count(p->rt);
