@@ -137,13 +137,32 @@ put_tokens(const tile_op *op, isa_insn *in)
             (isa_update){op->post[i].sem, op->post[i].count, ISA_AT_COMPLETE};
 }
 
+bool
+emit_is_once(const tile_fn *fn, uint32_t loop)
+{
+    int64_t trips;
+
+    return tile_count_is_const(&fn->loops.at[loop].trip, &trips) && trips == 1;
+}
+
+uint32_t
+emit_depth(const tile_fn *fn, uint32_t loop)
+{
+    uint32_t depth = 0;
+
+    for (; loop; loop = fn->loops.at[loop].parent)
+        depth += !emit_is_once(fn, loop);
+    return depth;
+}
+
 static uint32_t
 first_mask(const emit_cx *x, const tile_op *op)
 {
     uint32_t mask = 0;
 
     for (uint32_t i = 0; i < op->nfirst; i++)
-        mask |= 1u << (x->fn->loops.at[op->first[i]].depth - 1);
+        if (!emit_is_once(x->fn, op->first[i]))
+            mask |= 1u << (emit_depth(x->fn, op->first[i]) - 1);
     return mask;
 }
 
@@ -274,28 +293,45 @@ loc_of_loop(const emit_cx *x, uint32_t loop)
 static void emit_body(emit_cx *x, uint32_t body);
 
 static void
-emit_loop(emit_cx *x, uint32_t id)
+emit_iteration(emit_cx *x, uint32_t id)
+{
+    emit_enter_body(x, id);
+    emit_body(x, id);
+    emit_leave_body(x, id);
+}
+
+static void
+emit_many(emit_cx *x, uint32_t id)
 {
     const tile_loop *l = &x->fn->loops.at[id];
     isa_insn in = {.op = ISA_LOOP}, end = {.op = ISA_ENDLOOP};
     int64_t trips;
     uint32_t start;
 
-    x->at = loc_of_loop(x, id);
-    if (l->depth == 1)
-        emit_enter_top(x, id);
     if (tile_count_is_const(&l->trip, &trips))
         in.count = (uint64_t)trips;
     else
         in.count_reg = emit_reg(x, emit_count(x, &l->trip));
     emit_insn(x, &in);
     start = x->out->code.n;
-    emit_enter_body(x, id);
-    emit_body(x, id);
-    emit_leave_body(x, id);
+    emit_iteration(x, id);
     emit_insn(x, &end);
     x->out->code.at[start - 1].body = x->out->code.n - 1 - start;
-    if (l->depth == 1)
+}
+
+static void
+emit_loop(emit_cx *x, uint32_t id)
+{
+    bool is_top = x->fn->loops.at[id].depth == 1;
+
+    x->at = loc_of_loop(x, id);
+    if (is_top)
+        emit_enter_top(x, id);
+    if (emit_is_once(x->fn, id))
+        emit_iteration(x, id);
+    else
+        emit_many(x, id);
+    if (is_top)
         emit_leave_top(x, id);
 }
 

@@ -68,7 +68,9 @@ source_reg(const emit_cx *x, const emit_key *k)
 {
     if (k->is_slot)
         return x->slots.at[k->source].reg;
-    return ISA_REG_LOOP0 + x->fn->loops.at[k->source].depth - 1;
+    if (emit_is_once(x->fn, k->source))
+        return 0;
+    return ISA_REG_LOOP0 + emit_depth(x->fn, k->source) - 1;
 }
 
 // Computes a value, unless it has a register, into rd.

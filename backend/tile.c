@@ -80,8 +80,11 @@ lower_alone(lower *lw, uint32_t op)
     if (lower_group(lw, &op, 1, o->nout))
         return true;
     const tir_tensor *t = &lw->in->tensors.at[o->out];
-    diag(lw->cx->d, o->at, D_TILE_TOO_LARGE, t->name,
-         (unsigned long long)lw->cx->target->sbuf_bytes);
+    if (lw->too_deep)
+        diag(lw->cx->d, o->at, D_TILE_TOO_DEEP, t->name, TILE_LOOPS);
+    else
+        diag(lw->cx->d, o->at, D_TILE_TOO_LARGE, t->name,
+             (unsigned long long)lw->cx->target->sbuf_bytes);
     return false;
 }
 

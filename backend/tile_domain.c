@@ -57,6 +57,10 @@ lower_loop(lower *lw, int64_t trip)
 {
     if (trip == 1)
         return TILE_ABSENT;
+    if (lw->out->loops.at[lw->body].depth == TILE_LOOPS) {
+        lw->too_deep = true; // the attempt will be undone
+        return TILE_ABSENT;
+    }
     uint32_t loop = tile_add_loop(lw->out, lw->body, tile_count_const(trip));
     lw->body = loop;
     return loop;
@@ -382,8 +386,8 @@ val_store(lower *lw, const tile_domain *dom, const tile_val *v, uint32_t tensor,
     o->a = val_ref(dom, v, mask);
 }
 
-uint64_t
-lower_sbuf_bytes(const lower *lw, uint32_t first)
+static uint64_t
+sbuf_bytes(const lower *lw, uint32_t first)
 {
     uint64_t total = 0;
     for (uint32_t i = first; i < lw->out->bufs.n; i++) {
@@ -397,8 +401,9 @@ lower_sbuf_bytes(const lower *lw, uint32_t first)
 }
 
 lower_mark
-lower_save(const lower *lw)
+lower_save(lower *lw)
 {
+    lw->too_deep = false;
     return (lower_mark){.bufs = lw->out->bufs.n,
                         .loops = lw->out->loops.n,
                         .ops = lw->out->ops.n,
@@ -413,8 +418,8 @@ lower_save(const lower *lw)
     (memset((v)->at + (to), 0, ((v)->n - (to)) * sizeof *(v)->at),             \
      (v)->n = (to))
 
-void
-lower_restore(lower *lw, lower_mark m)
+static void
+restore(lower *lw, lower_mark m)
 {
     vec_cut(&lw->out->bufs, m.bufs);
     vec_cut(&lw->out->loops, m.loops);
@@ -424,6 +429,15 @@ lower_restore(lower *lw, lower_mark m)
     lw->nstore = m.nstore;
     lw->nevict = m.nevict;
     lw->loads.n = 0;
+}
+
+bool
+lower_keep(lower *lw, lower_mark m)
+{
+    if (!lw->too_deep && sbuf_bytes(lw, m.bufs) <= lw->cx->target->sbuf_bytes)
+        return true;
+    restore(lw, m);
+    return false;
 }
 
 bool

@@ -78,6 +78,7 @@ typedef struct {
     const tir_op *synthetic; // what SYNTHETIC in a list of operations means
     const int64_t *shift;    // added to where it is stored, by dimension
     uint32_t nload, nstore, nevict; // counters that rotate queues and engines
+    bool too_deep;                  // a loop did not fit the machine's nesting
     loc at;
 } lower;
 
@@ -166,15 +167,14 @@ uint32_t group_common(const lower *lw, const uint32_t *ops, uint32_t n,
 bool lower_contraction(lower *lw, const tir_contraction *c, const uint32_t *ops,
                        uint32_t n);
 void lower_pad(lower *lw, uint32_t op);
-// Bytes a partition that the buffers from 'first' on need.
-uint64_t lower_sbuf_bytes(const lower *lw, uint32_t first);
-// Forgets everything added since the marks were taken.
+// Where an attempt at a nest begins.
 typedef struct {
     uint32_t bufs, loops, ops, items;
     uint32_t nload, nstore, nevict;
 } lower_mark;
-lower_mark lower_save(const lower *lw);
-void lower_restore(lower *lw, lower_mark m);
+lower_mark lower_save(lower *lw);
+// Whether the nest emitted since then fits the machine; if not, it is undone.
+NODISCARD bool lower_keep(lower *lw, lower_mark m);
 // Whether op's tensor must be stored in HBM when ops[0..n) are lowered
 // together.
 bool must_store(const lower *lw, uint32_t tensor, const uint32_t *ops,

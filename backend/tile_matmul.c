@@ -609,10 +609,7 @@ try_plan(lower *lw, const mm_shape *sh, const mm_plan *p, const uint32_t *ops,
             emit_eviction(&g, ops, n, mi, ni);
     forget(lw, ops, n);
     lw->body = lw->scope = parent;
-    if (lower_sbuf_bytes(lw, mark.bufs) <= lw->cx->target->sbuf_bytes)
-        return true;
-    lower_restore(lw, mark);
-    return false;
+    return lower_keep(lw, mark);
 }
 
 bool

@@ -329,10 +329,7 @@ try_group(lower *lw, const uint32_t *ops, uint32_t n, const nest_plan *p)
     forget_locals(lw, ops, n);
     lw->body = parent;
     lw->scope = parent;
-    if (lower_sbuf_bytes(lw, m.bufs) <= lw->cx->target->sbuf_bytes)
-        return true;
-    lower_restore(lw, m);
-    return false;
+    return lower_keep(lw, m);
 }
 
 // ---- reductions in chunks
@@ -417,10 +414,7 @@ try_chunked(lower *lw, uint32_t at, int64_t cap)
     lw->loads.n = 0;
     lw->body = parent;
     lw->scope = parent;
-    if (lower_sbuf_bytes(lw, m.bufs) <= lw->cx->target->sbuf_bytes)
-        return true;
-    lower_restore(lw, m);
-    return false;
+    return lower_keep(lw, m);
 }
 
 // ---- entry
