@@ -12,7 +12,7 @@ FUZZ_TOOL := tools/npy.c
 # ---- libFuzzer: the library once more, with clang and coverage ------------------
 
 FUZZ_OBJ := $(LIB_SRC:%.c=$(FUZZ)/obj/%.o) $(GEN_SRC:$(G)/%.c=$(FUZZ)/obj/gen/%.o) \
-  $(FUZZ_TOOL:%.c=$(FUZZ)/obj/%.o) $(FUZZ)/obj/tests/fuzz/fuzz_compile.o
+  $(FUZZ_TOOL:%.c=$(FUZZ)/obj/%.o) $(FUZZ)/obj/tests/fuzz/fuzz_compile.o $(FUZZ)/obj/tests/fuzz/mutate.o
 FUZZ_BIN := $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_%)
 
 $(FUZZ)/obj/%.o: %.c Makefile | $(GEN_HDR)
@@ -51,7 +51,7 @@ fuzz: deps
 REPLAY := $(FUZZ_TARGETS:%=$(B)/fuzz/replay_%)
 
 $(B)/fuzz/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o \
-  $(B)/obj/tests/fuzz/fuzz_compile.o $(B)/obj/tools/npy.o $(STATIC)
+  $(B)/obj/tests/fuzz/fuzz_compile.o $(B)/obj/tests/fuzz/mutate.o $(B)/obj/tools/npy.o $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

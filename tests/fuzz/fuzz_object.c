@@ -10,10 +10,6 @@
 
 #include "isa-spec/object_int.h"
 
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size,
-                               unsigned int seed);
-
 // ---- a reader that forgives
 // ---------------------------------------------------
 

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+FUZZ_TEXT_MUTATOR
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,6 +2,8 @@
 // Fuzz target: tensor IR text.
 #include "tests/fuzz/fuzz.h"
 
+FUZZ_TEXT_MUTATOR
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -23,11 +23,8 @@ enum {
 };
 
 // Provided by targets that know their format better, and by the sanitiser.
-__attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
-                                                     size_t max_size,
-                                                     unsigned int seed);
+#pragma weak LLVMFuzzerCustomMutator
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*fn)(void));
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 typedef struct {
     str name, bytes;
@@ -90,143 +87,31 @@ below(size_t n)
     return n ? (size_t)(rng_next(&rng_state) % n) : 0;
 }
 
+// Bytes of another input, in the place of as many or added.
 static void
-put(size_t at, size_t drop, const char *p, size_t n)
-{
-    if (input_size - drop + n > INPUT_BYTES)
-        return;
-    memmove(input + at + n, input + at + drop, input_size - at - drop);
-    if (n)
-        memcpy(input + at, p, n);
-    input_size += n - drop;
-}
-
-static void
-flip(void)
-{
-    if (input_size)
-        input[below(input_size)] ^= (uint8_t)(1u << below(8));
-}
-
-static void
-cut(void)
-{
-    size_t at = below(input_size);
-    put(at, below(1 + (input_size - at) / (1 + below(64))), "", 0);
-}
-
-static void
-borrow(void)
+borrow(uint8_t *data, size_t *size, size_t max)
 {
     str from = seeds->seed[below(seeds->n)].bytes;
     size_t at = below(from.n), n = below(1 + (from.n - at) / (1 + below(64)));
-    size_t to = below(input_size + 1), left = input_size - to;
-    put(to, n < left && below(2) ? n : 0, from.p + at, n);
+    size_t to = below(*size + 1), left = *size - to;
+    bool over = n < left && below(2);
+    if (*size + n > max || n == 0)
+        return;
+    if (!over) {
+        memmove(data + to + n, data + to, left);
+        *size += n;
+    }
+    memcpy(data + to, from.p + at, n);
 }
 
-static bool
-is_word(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z') || c == '_' || c == '.';
-}
-
-// The word around a random place.
-static size_t
-find_word(size_t *n)
-{
-    size_t from = below(input_size), to;
-    while (from && is_word(input[from - 1]))
-        from--;
-    for (to = from; to < input_size && is_word(input[to]);)
-        to++;
-    *n = to - from;
-    return from;
-}
-
-static void
-number(void)
-{
-    static const char *const odd[] = {"0",
-                                      "1",
-                                      "-1",
-                                      "2",
-                                      "7",
-                                      "16",
-                                      "127",
-                                      "128",
-                                      "255",
-                                      "256",
-                                      "65535",
-                                      "65536",
-                                      "2147483647",
-                                      "4294967295",
-                                      "4294967296",
-                                      "1099511627776",
-                                      "1152921504606846976",
-                                      "9223372036854775807",
-                                      "18446744073709551615",
-                                      "-9223372036854775808",
-                                      "99999999999999999999",
-                                      "1e38",
-                                      "nan",
-                                      "inf",
-                                      "0x7fffffffffffffff",
-                                      "1.5"};
-    size_t n, at = find_word(&n);
-    for (uint32_t tries = 0;
-         tries < 8 && !(input[at] >= '0' && input[at] <= '9'); tries++)
-        at = find_word(&n);
-    const char *to = odd[below(ARRAY_LEN(odd))];
-    put(at, n, to, strlen(to));
-}
-
-// A word of this or another input in the place of a word.
-static void
-word(void)
-{
-    size_t n, at = find_word(&n);
-    str from = seeds->seed[below(seeds->n)].bytes;
-    size_t begin = below(from.n), end;
-    while (begin && is_word((uint8_t)from.p[begin - 1]))
-        begin--;
-    for (end = begin; end < from.n && is_word((uint8_t)from.p[end]);)
-        end++;
-    put(at, n, from.p + begin, end - begin);
-}
-
-static void
-line(void)
-{
-    size_t from = below(input_size), to;
-    while (from && input[from - 1] != '\n')
-        from--;
-    for (to = from; to < input_size && input[to] != '\n';)
-        to++;
-    to += to < input_size;
-    char *copy = malloc(to - from + 1);
-    memcpy(copy, input + from, to - from);
-    if (below(2))
-        put(from, to - from, "", 0);
-    else
-        put(from, 0, copy, to - from);
-    free(copy);
-}
-
-static void
-mutate_once(void)
-{
-    static void (*const way[])(void) = {flip, cut,  borrow, number,
-                                        word, line, number, word};
-    if (input_size)
-        way[below(ARRAY_LEN(way))]();
-}
-
-// For targets with a mutator of their own.
+// libFuzzer's is not here; a simple one.
 size_t
 LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
 {
-    (void)max_size;
+    if (below(4) == 0)
+        borrow(data, &size, max_size);
+    if (below(8) == 0)
+        size -= below(size);
     for (size_t i = 1 + below(3); size && i; i--) {
         if (below(2))
             data[below(size)] ^= (uint8_t)(1u << below(8));
@@ -242,14 +127,11 @@ mutate(uint32_t i)
     str s = seeds->seed[i % seeds->n].bytes;
     input_size = s.n < INPUT_BYTES ? s.n : INPUT_BYTES;
     memcpy(input, s.p, input_size);
-    for (size_t k = 1 + below(3); k; k--) {
-        if (LLVMFuzzerCustomMutator)
-            input_size =
-                LLVMFuzzerCustomMutator(input, input_size, INPUT_BYTES,
-                                        (unsigned int)rng_next(&rng_state));
-        else
-            mutate_once();
-    }
+    unsigned int seed = (unsigned int)rng_next(&rng_state);
+    input_size =
+        LLVMFuzzerCustomMutator
+            ? LLVMFuzzerCustomMutator(input, input_size, INPUT_BYTES, seed)
+            : LLVMFuzzerMutate(input, input_size, INPUT_BYTES);
 }
 
 // ---- seeds
