@@ -94,6 +94,31 @@ put_escaped(strbuf *out, str s)
         i += put_escaped_char(out, (str){s.p + i, s.n - i}, &width);
 }
 
+// Longer than any sentence of ours: something quoted fills it. The start and
+// the end are kept.
+enum { TEXT_HEAD_BYTES = 600, TEXT_TAIL_BYTES = 200 };
+
+static size_t
+back_to_char(str s, size_t at)
+{
+    while (at > 0 && ((unsigned char)s.p[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+static void
+put_shortened(strbuf *out, str s)
+{
+    if (s.n <= TEXT_HEAD_BYTES + TEXT_TAIL_BYTES) {
+        put_escaped(out, s);
+        return;
+    }
+    size_t tail = back_to_char(s, s.n - TEXT_TAIL_BYTES);
+    put_escaped(out, (str){s.p, back_to_char(s, TEXT_HEAD_BYTES)});
+    strbuf_put(out, STR("..."));
+    put_escaped(out, (str){s.p + tail, s.n - tail});
+}
+
 static PRINTF(2, 0) const
     char *format_escaped(arena *a, const char *fmt, va_list ap)
 {
@@ -101,7 +126,7 @@ static PRINTF(2, 0) const
     strbuf_vprintf(&raw, fmt, ap);
     strbuf out = strbuf_new(a);
     strbuf_put(&out, STR(""));
-    put_escaped(&out, strbuf_str(&raw));
+    put_shortened(&out, strbuf_str(&raw));
     return out.p;
 }
 
