@@ -431,9 +431,23 @@ restore(lower *lw, lower_mark m)
     lw->loads.n = 0;
 }
 
+static bool
+runs_once(const tile_fn *fn, uint32_t loop)
+{
+    int64_t trips;
+    for (; loop; loop = fn->loops.at[loop].parent)
+        if (!tile_count_is_const(&fn->loops.at[loop].trip, &trips) ||
+            trips != 1)
+            return false;
+    return true;
+}
+
 bool
 lower_keep(lower *lw, lower_mark m)
 {
+    for (uint32_t i = m.bufs; i < lw->out->bufs.n; i++)
+        if (runs_once(lw->out, lw->out->bufs.at[i].home))
+            lw->out->bufs.at[i].slots = 1; // nothing to rotate through
     if (!lw->too_deep && sbuf_bytes(lw, m.bufs) <= lw->cx->target->sbuf_bytes)
         return true;
     restore(lw, m);
