@@ -55,7 +55,7 @@ SHARED := $(B)/libsystole.so.$(VERSION)
 # Parallel unless the caller already said how.
 SUBMAKE = $(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all build check asan demo install deps build-deps lint docs drift clean \
+.PHONY: all build check asan demo install deps build-deps demo-deps lint docs drift clean \
   test-build clang-check
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -79,7 +79,7 @@ check: deps
 asan:
 	+@$(MAKE) VARIANT=asan check
 
-demo: all deps
+demo: demo-deps all
 	@$(PYTHON) examples/demo.py $(COMMAND)
 
 # ---- what must be installed ------------------------------------------------------
@@ -104,6 +104,8 @@ endef
 
 build-deps:
 	$(call need,$(BUILD_DEPS))
+demo-deps:
+	$(call need,$(BUILD_DEPS) python3 python3-numpy)
 deps:
 	$(call need,$(BUILD_DEPS) $(CHECK_DEPS))
 
