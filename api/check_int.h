@@ -34,26 +34,39 @@ typedef struct {
 uint32_t check_find(const check_level *l, const tir_tensor *t);
 check_level check_level_new(check_cx *cx, const tir_tensor *t, uint32_t n);
 
-// ---- check_rows.c ----------------------------------------------------------------
+// ---- check_rows.c -----------------------------------------------------------
 
 // 'got' and 'want' must be the same bytes.
 void check_bits(check_cx *cx, const tir_tensor *t, const char *against,
                 const void *got, const void *want);
+// The error as a fraction of what is allowed; more than 1 is too much.
+double check_fraction(double got, double want, double allowed);
 // |got - ref| <= err_a + err_b for every element; allowed errors that are not
 // finite allow everything.
 void check_bound(check_cx *cx, const tir_tensor *t, const char *against,
                  const void *got, const double *ref, const double *err_a,
                  const double *err_b);
 
-// ---- check_step.c ----------------------------------------------------------------
+// ---- check_step.c -----------------------------------------------------------
 
 // Each tensor kept in HBM against the reference computed from the machine's
 // own other tensors: what gives the bound its teeth in long chains.
 void check_steps(check_cx *cx);
+// Whether some operation reads a given tensor: else nothing is cut anywhere.
+bool check_any_read(const tir_fn *fn, const bool *given);
+// The error analysis of the tile IR, restarted at the given tensors of the
+// tensor IR; by number in the tile IR. NULL after a diagnostic.
+double **check_cut_errors(check_cx *cx, const tir_fn *tensor,
+                          const bool *given);
 // Values and zero errors for inputs and constants, room for the rest.
 check_ref check_ref_new(check_cx *cx, const tir_fn *fn);
 
-// ---- check_where.c ---------------------------------------------------------------
+// ---- check_claim.c ----------------------------------------------------------
+
+// Claimed outputs against the reference with the kernel's own roundings.
+void check_claims(check_cx *cx, const tir_fn *fn);
+
+// ---- check_where.c ----------------------------------------------------------
 
 // Fills 'where' of the rows that failed: the transfer that wrote the element.
 void check_find_writers(check_cx *cx);

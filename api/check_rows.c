@@ -48,9 +48,8 @@ check_bits(check_cx *cx, const tir_tensor *t, const char *against,
     vec_push(cx->s->a, &cx->rows, row);
 }
 
-// The error as a fraction of what is allowed; more than 1 is too much.
-static double
-fraction(double got, double want, double allowed)
+double
+check_fraction(double got, double want, double allowed)
 {
     if (got == want || (isnan(got) && isnan(want)))
         return 0;
@@ -71,7 +70,7 @@ check_bound(check_cx *cx, const tir_tensor *t, const char *against,
     row.worst = -1;
     for (uint64_t e = 0; e < n && row.ok; e++) {
         double allowed = err_a[e] + err_b[e];
-        double f = fraction(api_value(t->dtype, got, e), ref[e], allowed);
+        double f = check_fraction(api_value(t->dtype, got, e), ref[e], allowed);
         if (f <= row.worst)
             continue;
         row.worst = f;
@@ -86,8 +85,8 @@ check_bound(check_cx *cx, const tir_tensor *t, const char *against,
     }
     // The first element that is off ended the loop; the worst is still due.
     for (uint64_t e = at; e < n && !row.ok; e++) {
-        double f =
-            fraction(api_value(t->dtype, got, e), ref[e], err_a[e] + err_b[e]);
+        double f = check_fraction(api_value(t->dtype, got, e), ref[e],
+                                  err_a[e] + err_b[e]);
         row.worst = f > row.worst ? f : row.worst;
     }
     if (row.worst < 0)

@@ -84,9 +84,8 @@ take_machine_values(const check_cx *cx, const check_ref *r, const bool *given)
     }
 }
 
-// Whether some operation reads a given tensor: else nothing is cut anywhere.
-static bool
-any_read(const tir_fn *fn, const bool *given)
+bool
+check_any_read(const tir_fn *fn, const bool *given)
 {
     for (uint32_t i = 0; i < fn->ops.n; i++) {
         const tir_op *op = &fn->ops.at[i];
@@ -142,9 +141,8 @@ check_one(check_cx *cx, const check_ref *r, bool *given, uint32_t target,
     arena_restore(cx->a, mark);
 }
 
-// The error analysis of the tile IR, restarted at the given tensors.
-static double **
-cut_errors(check_cx *cx, const check_ref *r, const bool *given)
+double **
+check_cut_errors(check_cx *cx, const tir_fn *tensor, const bool *given)
 {
     const tile_fn *fn = api_tile(cx->s, cx->p);
     uint32_t n = fn->tensors.n;
@@ -152,9 +150,9 @@ cut_errors(check_cx *cx, const check_ref *r, const bool *given)
     double **err = ARENA_ARRAY(cx->a, n, double *);
     for (uint32_t i = 0; i < n; i++)
         err[i] = ARENA_ARRAY(cx->a, api_elems(&fn->tensors.at[i]), double);
-    for (uint32_t i = 0; i < r->fn->tensors.n; i++) {
+    for (uint32_t i = 0; i < tensor->tensors.n; i++) {
         if (given[i])
-            cut[check_find(&cx->tile, &r->fn->tensors.at[i])] = true;
+            cut[check_find(&cx->tile, &tensor->tensors.at[i])] = true;
     }
     void **buf =
         api_buffers(cx->a, cx->p, cx->data, fn->tensors.at, fn->tensors.n);
@@ -167,12 +165,13 @@ check_steps(check_cx *cx)
     const tir_fn *fn = last_tensor(cx);
     if (!fn)
         return;
+    check_claims(cx, fn);
     check_ref r = check_ref_new(cx, fn);
     bool *given = pick_given(cx, &r);
-    if (!any_read(fn, given))
+    if (!check_any_read(fn, given))
         return;
     take_machine_values(cx, &r, given);
-    double **err = cut_errors(cx, &r, given);
+    double **err = check_cut_errors(cx, fn, given);
     if (!err)
         return;
     for (uint32_t i = 0; i < fn->tensors.n; i++) {

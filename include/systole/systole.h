@@ -170,7 +170,8 @@ typedef struct {
     const char *against; /* "reference", "step": the reference from the
                           * machine's own intermediates, "tensor", "tile",
                           * "orders"; "claim": a bound output, against the
-                          * reference */
+                          * reference; "claim-rounded": the same, against the
+                          * reference that rounds where the kernel does */
     int ok;
     double worst;        /* worst error as a fraction of what is allowed */
     int64_t index[SY_MAX_RANK]; /* of the worst, or first differing, element */

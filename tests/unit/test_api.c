@@ -388,6 +388,96 @@ check_passes_and_has_teeth(void **state)
     assert_non_null(strstr(claim->where, "matmul.tk:2"));
 }
 
+// A hidden layer in bf16: sums of 8 products exact in f32, then 64 of them.
+enum { LAYER_B = 2, LAYER_I = 8, LAYER_H = 64, LAYER_O = 3 };
+
+typedef struct {
+    float x[LAYER_B][LAYER_I], w[LAYER_I][LAYER_H], v[LAYER_H][LAYER_O];
+    float y[LAYER_B][LAYER_O];
+} layers;
+
+static void
+layers_draw(layers *l)
+{
+    float *at = &l->x[0][0];
+    uint32_t r = 1;
+    for (size_t i = 0; i < offsetof(layers, y) / sizeof(float); i++) {
+        r = r * 1664525 + 1013904223;
+        at[i] = (float)((int32_t)(r >> 25) - 64) / 64;
+    }
+}
+
+// To bf16: to nearest, to even, or toward zero.
+static double
+to_bf16(double x, bool toward_zero)
+{
+    float f = (float)x;
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    u += toward_zero ? 0 : 0x7fff + (u >> 16 & 1);
+    u &= 0xffff0000;
+    memcpy(&f, &u, sizeof f);
+    return (double)f;
+}
+
+typedef enum { ROUNDED, UNROUNDED, TRUNCATED, DROPPED } layers_how;
+
+static void
+layers_claim(layers *l, layers_how how)
+{
+    for (int b = 0; b < LAYER_B; b++) {
+        double y[LAYER_O] = {0};
+        for (int j = 0; j < LAYER_H; j++) {
+            double h = 0;
+            for (int i = 0; i < LAYER_I; i++)
+                h += (double)l->x[b][i] * (double)l->w[i][j];
+            h = how == UNROUNDED ? h : to_bf16(h, how == TRUNCATED);
+            for (int o = 0; o < LAYER_O; o++) {
+                double term = h * (double)l->v[j][o], size = fabs(term);
+                // The first that the whole chain's bound would forgive.
+                bool drop = how == DROPPED && size > 0.01 && size < 0.05;
+                y[o] += drop ? 0 : term;
+                how = drop ? ROUNDED : how;
+            }
+        }
+        for (int o = 0; o < LAYER_O; o++)
+            l->y[b][o] = (float)y[o];
+    }
+}
+
+// The bound of the whole forgives what the kernel's own roundings do not.
+static void
+claims_share_the_roundings(void **state)
+{
+    static const char text[] =
+        "kernel k[B, I, H, O](x: f32[B, I], w: f32[I, H], v: f32[H, O])"
+        " -> (y: f32[B, O]) {\n"
+        "  h[b, j] = cast(sum[i] x[b, i] * w[i, j], bf16)\n"
+        "  y[b, o] = sum[j] h[b, j] * v[j, o]\n"
+        "}\n";
+    static const sy_dim dims[] = {
+        {"B", LAYER_B}, {"I", LAYER_I}, {"H", LAYER_H}, {"O", LAYER_O}};
+    sy_session *s = *state;
+    sy_program *p = compile(s, parse(s, "k.tk", text), NULL, dims, 4);
+    sy_check_options o = {.size = sizeof o};
+    const sy_check_row *rows = NULL;
+    size_t n = 0;
+    layers l;
+    layers_draw(&l);
+    assert_int_equal(sy_bind(s, p, "x", l.x, sizeof l.x), SY_OK);
+    assert_int_equal(sy_bind(s, p, "w", l.w, sizeof l.w), SY_OK);
+    assert_int_equal(sy_bind(s, p, "v", l.v, sizeof l.v), SY_OK);
+    assert_int_equal(sy_bind(s, p, "y", l.y, sizeof l.y), SY_OK);
+    for (layers_how how = ROUNDED; how <= DROPPED; how++) {
+        layers_claim(&l, how);
+        bool right = how == ROUNDED || how == UNROUNDED;
+        assert_int_equal(sy_check(s, p, &o, &rows, &n),
+                         right ? SY_OK : SY_MISMATCH);
+        assert_true(row_against(rows, n, "claim")->ok);
+        assert_int_equal(row_against(rows, n, "claim-rounded")->ok, right);
+    }
+}
+
 // ---- the rest
 // ------------------------------------------------------------------
 
@@ -439,6 +529,7 @@ main(void)
         T(assembly_round_trips_to_the_byte),
         T(stopping_early_leaves_an_ir),
         T(check_passes_and_has_teeth),
+        T(claims_share_the_roundings),
         T(targets_describe_themselves),
         T(sessions_are_independent),
     };
