@@ -36,6 +36,7 @@ struct sy_module {
     VEC(tir_tensor) params; // all but TK
     tir_fn *tensor; // TENSOR
     tile_fn *tile; // TILE
+    str tensor_text; // TILE: the tensor IR that follows it, or empty
 };
 
 struct sy_program {

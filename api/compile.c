@@ -227,8 +227,7 @@ compile_ir(sy_session *s, const sy_module *m, uint32_t kernel,
         set_arrays(s, p, cx.tile->tensors.at, cx.tile->tensors.n);
     else
         set_arrays(s, p, cx.tensor->tensors.at, cx.tensor->tensors.n);
-    if (cx.tensor)
-        p->tensor_text = ir_text(s, &cx);
+    p->tensor_text = cx.tensor ? ir_text(s, &cx) : m->tensor_text;
     if (!run_passes(s, &cx, o, p))
         return false;
     if (o->stop_after) {
@@ -344,6 +343,17 @@ no_level(sy_session *s, const sy_program *p, const char *what)
     return false;
 }
 
+// Tile IR as a text of its own: what it was made from follows, so that it can
+// still be checked.
+static str
+with_tensor(sy_session *s, str tile, str tensor)
+{
+    strbuf b = strbuf_new(s->a);
+    strbuf_put(&b, tile);
+    strbuf_put(&b, tensor);
+    return strbuf_str(&b);
+}
+
 static bool
 emit_text(sy_session *s, const sy_program *p, sy_emit what, str *out)
 {
@@ -352,7 +362,11 @@ emit_text(sy_session *s, const sy_program *p, sy_emit what, str *out)
         *out = p->stopped_text;
     else
         *out = tile ? p->tile_text : p->tensor_text;
-    return out->n || no_level(s, p, tile ? "tile IR" : "tensor IR");
+    if (!out->n)
+        return no_level(s, p, tile ? "tile IR" : "tensor IR");
+    if (tile)
+        *out = with_tensor(s, *out, p->tensor_text);
+    return true;
 }
 
 bool

@@ -152,16 +152,51 @@ parse_tensor(sy_session *s, sy_module *m)
     return true;
 }
 
+// Where the tensor IR begins that may follow a tile IR; else the end.
+static size_t
+tensor_part(str t)
+{
+    static const char line[] = "\ntensor_ir";
+    const size_t n = sizeof line - 1;
+    for (size_t i = 0; i + n <= t.n; i++) {
+        if (memcmp(t.p + i, line, n) == 0)
+            return i + 1;
+    }
+    return t.n;
+}
+
+static bool
+parse_tensor_part(sy_session *s, sy_module *m, size_t at)
+{
+    // Blank before it, so that lines and columns are those of the input.
+    char *text = ARENA_ARRAY(s->a, m->text.n, char);
+    memcpy(text, m->text.p, m->text.n);
+    for (size_t i = 0; i < at; i++)
+        text[i] = text[i] == '\n' ? '\n' : ' ';
+    str part = {text, m->text.n};
+    uint32_t source = diag_add_source(&s->d, m->name, part);
+    const tir_fn *fn = tir_parse(s->a, &s->d, source);
+    if (!fn || !tir_verify(fn, &s->d))
+        return false;
+    strbuf b = strbuf_new(s->a);
+    tir_print(fn, &b);
+    m->tensor_text = strbuf_str(&b);
+    return true;
+}
+
 static bool
 parse_tile(sy_session *s, sy_module *m)
 {
+    size_t end = tensor_part(m->text);
+    if (end < m->text.n)
+        m->source = diag_add_source(&s->d, m->name, (str){m->text.p, end});
     m->tile = tile_parse(s->a, &s->d, m->source);
     if (!m->tile || !tile_verify(m->tile, &s->d))
         return false;
     m->kernel = m->tile->name;
     m->target = m->tile->target;
     api_pick_params(s->a, m->tile->tensors.at, m->tile->tensors.n, m);
-    return true;
+    return end == m->text.n || parse_tensor_part(s, m, end);
 }
 
 static bool

@@ -96,6 +96,10 @@ def rejected_inputs(d):
     rejected("E0003", "disasm", two)
     rejected("E0013", "build", two, "--kernel", "a", "-D", "N=3", "--stop-after=tile", "--emit=obj")
     expect(0, "build", two, "--kernel", "a", "-D", "N=3", "--emit=tile", "-o", f"{d}/a.tile")
+    with open(f"{d}/a.tile") as f:
+        tile = f.read().partition("tensor_ir")[0]
+    with open(f"{d}/a.tile", "w") as f:
+        f.write(tile)
     rejected("E0012", "build", f"{d}/a.tile", "--emit=tensor")
     expect(0, "check", f"{d}/a.tile", code="W0902")
     expect(1, "run", f"{d}/a.tile", "--engine=tensor", code="E0012")

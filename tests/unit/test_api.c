@@ -342,9 +342,6 @@ stopping_early_leaves_an_ir(void **state)
     expect_code(s, 13);
 }
 
-// ---- checking
-// ------------------------------------------------------------------
-
 static const sy_check_row *
 row_against(const sy_check_row *rows, size_t n, const char *against)
 {
@@ -354,6 +351,49 @@ row_against(const sy_check_row *rows, size_t n, const char *against)
     }
     return NULL;
 }
+
+// Tile IR brings the tensor IR that it was made from; a wrong pass between the
+// two is noticed, and a mistake is where it was made.
+static void
+tile_text_carries_its_reference(void **state)
+{
+    sy_session *s = *state;
+    const void *bytes = NULL;
+    const sy_check_row *rows = NULL;
+    size_t n = 0, nrows = 0;
+    emit(s, small_matmul(s), SY_EMIT_TILE, &bytes, &n);
+    char *text = test_calloc(n + 1, 1);
+    memcpy(text, bytes, n);
+
+    sy_program *p = compile(s, parse(s, "k.tile", text), NULL, NULL, 0);
+    emit(s, p, SY_EMIT_TILE, &bytes, &n);
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(bytes, text, n);
+    sy_check_options o = {.size = sizeof o};
+    assert_int_equal(sy_check(s, p, &o, &rows, &nrows), SY_OK);
+    assert_non_null(row_against(rows, nrows, "reference"));
+
+    // 19 of 20 products: every count of the last tile of the contraction.
+    for (char *at = text; (at = strstr(at, "(16, 20 -")) != NULL; at++)
+        memcpy(at, "(16, 19 -", 9);
+    p = compile(s, parse(s, "k.tile", text), NULL, NULL, 0);
+    assert_int_equal(sy_check(s, p, &o, &rows, &nrows), SY_MISMATCH);
+    assert_true(row_against(rows, nrows, "tile")->ok);
+    assert_false(row_against(rows, nrows, "reference")->ok);
+
+    sy_module *m = NULL;
+    *strstr(text, "mul(a[") = 'q';
+    assert_int_equal(sy_module_parse(s, "k.tile", text, n, SY_KIND_AUTO, &m),
+                     SY_REJECTED);
+    int lines = 1;
+    for (const char *at = text; at < strstr(text, "qul("); at++)
+        lines += *at == '\n';
+    assert_int_equal(sy_diagnostic_at(s, 0).line, lines);
+    test_free(text);
+}
+
+// ---- checking
+// ------------------------------------------------------------------
 
 static void
 check_passes_and_has_teeth(void **state)
@@ -528,6 +568,7 @@ main(void)
         T(every_form_compiles_to_the_same_results),
         T(assembly_round_trips_to_the_byte),
         T(stopping_early_leaves_an_ir),
+        T(tile_text_carries_its_reference),
         T(check_passes_and_has_teeth),
         T(claims_share_the_roundings),
         T(targets_describe_themselves),
