@@ -94,6 +94,15 @@ const tile_fn *api_tile(sy_session *s, sy_program *p);
 sy_status api_certify(sy_session *s, sy_program *p, uint64_t max_instructions);
 sy_status api_status(rt_outcome outcome);
 
+// ---- work.c ----------------------------------------------------------------------
+
+// Whether evaluating is about as much work as so many instructions (0: any
+// number) may do; false with a diagnostic.
+NODISCARD bool api_tensor_fits(sy_session *s, const tir_fn *fn,
+                               uint64_t max_instructions);
+NODISCARD bool api_tile_fits(sy_session *s, const tile_fn *fn,
+                             uint64_t max_instructions);
+
 // ---- buffers.c ------------------------------------------------------------------
 
 uint64_t api_elems(const tir_tensor *t);

@@ -69,7 +69,7 @@ check_orders(check_cx *cx)
     for (uint32_t k = 0; k < cx->o->orders; k++) {
         arena_mark mark = arena_save(cx->a);
         check_level again = check_level_new(cx, cx->machine.t, cx->machine.n);
-        rt_order order = {true, cx->o->seed + k, 0};
+        rt_order order = {true, cx->o->seed + k, cx->o->max_instructions};
         sy_status status = run_machine(cx, &order, &again);
         if (status != SY_OK)
             return status;
@@ -98,6 +98,8 @@ check_tile(check_cx *cx)
     const tile_fn *fn = api_tile(cx->s, cx->p);
     if (!fn)
         return cx->p->tile_text.n ? SY_REJECTED : SY_OK;
+    if (!api_tile_fits(cx->s, fn, cx->o->max_instructions))
+        return SY_LIMIT;
     cx->tile = check_level_new(cx, fn->tensors.at, fn->tensors.n);
     cx->tile_err = ARENA_ARRAY(cx->a, fn->tensors.n, double *);
     for (uint32_t i = 0; i < fn->tensors.n; i++)
@@ -171,6 +173,8 @@ check_tensor(check_cx *cx)
         diag(&cx->s->d, (loc){0}, D_CHECK_UNREFERENCED, cx->p->m->name);
         return SY_OK;
     }
+    if (!api_tensor_fits(cx->s, fn, cx->o->max_instructions))
+        return SY_LIMIT;
     cx->ref = check_ref_new(cx, fn);
     bool *given = ARENA_ARRAY(cx->a, fn->tensors.n, bool);
     tir_eval_ref(fn, cx->ref.val, cx->ref.err, given);
@@ -186,13 +190,13 @@ check_tensor(check_cx *cx)
 static sy_status
 check_levels(check_cx *cx)
 {
-    sy_status status = api_certify(cx->s, cx->p, 0);
+    sy_status status = api_certify(cx->s, cx->p, cx->o->max_instructions);
     if (status != SY_OK)
         return status;
     uint32_t n = 0;
     tir_tensor *t = api_machine_tensors(cx->a, cx->p->rt, &n);
     cx->machine = check_level_new(cx, t, n);
-    rt_order fixed = {0};
+    rt_order fixed = {.max_insns = cx->o->max_instructions};
     status = run_machine(cx, &fixed, &cx->machine);
     if (status == SY_OK)
         status = check_tile(cx);

@@ -83,13 +83,49 @@ text_source(sy_session *s, const sy_program *p, const char *level, str text)
                            text);
 }
 
+static bool
+is_array(const tir_tensor *t)
+{
+    return t->kind == TIR_INPUT || t->kind == TIR_OUTPUT;
+}
+
+// An object's texts are whatever its author wrote: only arrays of the very
+// kind, type and shape of the object's own may share their memory.
+static bool
+same_arrays(sy_session *s, const sy_program *p, const char *level,
+            const tir_tensor *t, uint32_t n)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = api_array_index(p, t[i].name);
+        const tir_tensor *x = k < p->arrays.n ? &p->arrays.at[k] : NULL;
+        bool same = x ? x->kind == t[i].kind && x->dtype == t[i].dtype &&
+                            x->rank == t[i].rank &&
+                            memcmp(x->shape, t[i].shape,
+                                   x->rank * sizeof *x->shape) == 0
+                      : !is_array(&t[i]);
+        if (!same) {
+            diag(&s->d, (loc){0}, D_LEVEL_DIFFERS, level, p->m->name,
+                 t[i].name);
+            return false;
+        }
+        found += x != NULL;
+    }
+    if (found == p->arrays.n)
+        return true;
+    diag(&s->d, (loc){0}, D_LEVEL_DIFFERS, level, p->m->name, "");
+    return false;
+}
+
 const tir_fn *
 api_tensor(sy_session *s, sy_program *p)
 {
     if (!p->tensor && p->tensor_text.n) {
         uint32_t source = text_source(s, p, "tensor", p->tensor_text);
         tir_fn *fn = tir_parse(s->a, &s->d, source);
-        p->tensor = fn && tir_verify(fn, &s->d) ? fn : NULL;
+        bool ok = fn && tir_verify(fn, &s->d) &&
+                  same_arrays(s, p, "tensor IR", fn->tensors.at, fn->tensors.n);
+        p->tensor = ok ? fn : NULL;
     }
     return p->tensor;
 }
@@ -100,7 +136,9 @@ api_tile(sy_session *s, sy_program *p)
     if (!p->tile && p->tile_text.n) {
         uint32_t source = text_source(s, p, "tile", p->tile_text);
         tile_fn *fn = tile_parse(s->a, &s->d, source);
-        p->tile = fn && tile_verify(fn, &s->d) ? fn : NULL;
+        bool ok = fn && tile_verify(fn, &s->d) &&
+                  same_arrays(s, p, "tile IR", fn->tensors.at, fn->tensors.n);
+        p->tile = ok ? fn : NULL;
     }
     return p->tile;
 }
@@ -136,22 +174,26 @@ missing_level(sy_session *s, const sy_program *p, const char *what, bool has)
 }
 
 static sy_status
-run_tensor(sy_session *s, sy_program *p)
+run_tensor(sy_session *s, sy_program *p, const sy_run_options *o)
 {
     const tir_fn *fn = api_tensor(s, p);
     if (!fn)
         return missing_level(s, p, "tensor IR", p->tensor_text.n > 0);
+    if (!api_tensor_fits(s, fn, o->max_instructions))
+        return SY_LIMIT;
     tir_eval(fn, api_buffers(api_scratch(s), p, p->bound, fn->tensors.at,
                              fn->tensors.n));
     return SY_OK;
 }
 
 static sy_status
-run_tile(sy_session *s, sy_program *p)
+run_tile(sy_session *s, sy_program *p, const sy_run_options *o)
 {
     const tile_fn *fn = api_tile(s, p);
     if (!fn)
         return missing_level(s, p, "tile IR", p->tile_text.n > 0);
+    if (!api_tile_fits(s, fn, o->max_instructions))
+        return SY_LIMIT;
     void **buf =
         api_buffers(api_scratch(s), p, p->bound, fn->tensors.at, fn->tensors.n);
     return tile_eval(fn, buf, &s->d) ? SY_OK : SY_FAULT;
@@ -197,8 +239,8 @@ run(sy_session *s, sy_program *p, const sy_run_options *o)
         return SY_REJECTED;
     switch (o->engine) {
     case SY_ENGINE_INTERP: return run_machine(s, p, o);
-    case SY_ENGINE_TENSOR: return run_tensor(s, p);
-    case SY_ENGINE_TILE: return run_tile(s, p);
+    case SY_ENGINE_TENSOR: return run_tensor(s, p, o);
+    case SY_ENGINE_TILE: return run_tile(s, p, o);
     }
     return SY_USAGE;
 }

@@ -428,11 +428,23 @@ typedef struct {
     uint64_t max_insns;
 } certify_args;
 
+// Bitmaps of what is written, and 1 GiB for all else: far beyond what compiled
+// programs need. Engines that give tokens for nobody to take would need more.
+static size_t
+memory_for(const rt_program *p)
+{
+    size_t bytes = (size_t)1 << 30;
+    for (uint32_t i = 0; i < p->ntensors; i++)
+        bytes += p->tensor[i].bytes / 4;
+    return bytes;
+}
+
 static rt_outcome
 certify_in_arena(arena *a, void *ctx)
 {
     const certify_args *args = ctx;
     certifier c = {.p = args->p, .d = args->d, .a = a};
+    arena_limit(a, memory_for(c.p));
     c.written = written_new(a, c.p);
     c.race = race_new(a, c.p, c.d);
     c.by_count = map_new(a);

@@ -43,10 +43,17 @@ load_tensors(rt_program *p, const isa_program *ip, diags *d)
 {
     p->ntensors = ip->tensors.n;
     p->tensor = ARENA_ARRAY(p->a, p->ntensors, rt_tensor);
+    map names = map_new(p->a);
     uint64_t total = 0;
     for (uint32_t i = 0; i < p->ntensors; i++) {
+        const char *name = ip->tensors.at[i].name;
         if (!load_tensor(&ip->tensors.at[i], &p->tensor[i], d))
             return false;
+        if (map_get_str(&names, str_of(name))) { // arrays are bound by name
+            diag(d, (loc){0}, D_RT_TENSOR_TABLE, name, "its name is taken");
+            return false;
+        }
+        map_put_str(&names, str_of(name), i);
         if (p->tensor[i].bytes > p->target->hbm_bytes - total) {
             diag(d, (loc){0}, D_RT_HBM_SIZE,
                  (unsigned long long)p->target->hbm_bytes, p->target->name);

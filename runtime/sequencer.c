@@ -22,8 +22,13 @@ enum {
 typedef struct seq_slot {
     rt_record rec;
     uint32_t fix;
-    bool uneven; // operands whose counts can never agree
+    bool uneven;   // operands whose counts can never agree
+    uint64_t turn; // of a loop: at least so many instructions an iteration
 } seq_slot;
+
+// A loop that would exceed a budget of which more than this is left is not
+// begun: going on until it is used up would take long and change nothing.
+static const uint64_t PATIENCE = (uint64_t)1 << 24;
 
 // ---- records: what does not change -----------------------------------------
 
@@ -165,6 +170,35 @@ fill_slot(const sequencer *s, uint32_t i, seq_slot *slot)
     slot->uneven = !r->empty && !(slot->fix & FIX_SIZES) && !sizes_agree(r, &k);
 }
 
+static uint64_t
+plus_times(uint64_t sum, uint64_t n, uint64_t each)
+{
+    uint64_t x;
+    return mul_u64(n, each, &x) && x < UINT64_MAX - sum ? sum + x : UINT64_MAX;
+}
+
+// Loops whose count is in a register may not run at all.
+static void
+fill_turns(const sequencer *s)
+{
+    const rt_code *code = &s->p->code[s->engine];
+    uint32_t open[ISA_LOOP_DEPTH], depth = 0;
+    uint64_t turn[ISA_LOOP_DEPTH + 1] = {0};
+    for (uint32_t i = 0; i < code->n; i++) {
+        const isa_insn *in = &code->insn[i];
+        turn[depth] = plus_times(turn[depth], 1, 1);
+        if (in->op == ISA_LOOP) {
+            open[depth++] = i;
+            turn[depth] = 0;
+        } else if (in->op == ISA_ENDLOOP) {
+            in = &code->insn[open[--depth]];
+            s->slot[open[depth]].turn = turn[depth + 1];
+            uint64_t count = in->count_reg || !in->body ? 0 : in->count;
+            turn[depth] = plus_times(turn[depth], count, turn[depth + 1]);
+        }
+    }
+}
+
 void
 seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
 {
@@ -174,6 +208,7 @@ seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
         if (rt_op_shape(p->code[e].insn[i].op).op ||
             p->code[e].insn[i].op == ISA_MARK)
             fill_slot(s, i, &s->slot[i]);
+    fill_turns(s);
 }
 
 // ---- records: what registers decide ----------------------------------------
@@ -350,8 +385,8 @@ run_uops(sequencer *s, const isa_insn *in)
     return true;
 }
 
-static void
-run_loop(sequencer *s, const isa_insn *in)
+static bool
+run_loop(sequencer *s, const isa_insn *in, uint64_t budget)
 {
     uint64_t count = in->count;
     if (in->count_reg)
@@ -359,12 +394,15 @@ run_loop(sequencer *s, const isa_insn *in)
     // A body of nothing has no effect, however often.
     if (!count || !in->body) {
         s->pc += in->body + 2;
-        return;
+        return true;
     }
+    if (budget > PATIENCE && plus_times(0, count, s->slot[s->pc].turn) > budget)
+        return false;
     s->pc++;
     s->loop[s->depth].body = s->pc;
     s->loop[s->depth].count = count;
     s->reg[ISA_REG_LOOP0 + s->depth++] = 0;
+    return true;
 }
 
 static void
@@ -397,7 +435,8 @@ seq_next(sequencer *s, uint64_t *budget, rt_record **out)
             if (!run_uops(s, in))
                 return SEQ_FAULT;
         } else if (in->op == ISA_LOOP) {
-            run_loop(s, in);
+            if (!run_loop(s, in, *budget))
+                return SEQ_LIMIT;
         } else if (in->op == ISA_ENDLOOP) {
             run_endloop(s);
         } else {

@@ -93,7 +93,8 @@ check_kernel(tool *t, const sy_module *m, uint32_t kernel,
         return status;
     sy_check_options o = {.size = sizeof o,
                           .seed = t->o.seed,
-                          .orders = t->o.seeded ? (uint32_t)t->o.orders : 1};
+                          .orders = t->o.seeded ? (uint32_t)t->o.orders : 1,
+                          .max_instructions = t->o.limit_instructions};
     const sy_check_row *rows = NULL;
     size_t nrows = 0;
     status = (int)sy_check(t->s, p, &o, &rows, &nrows);

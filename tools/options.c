@@ -172,6 +172,9 @@ take_option(int key, char *arg, struct argp_state *state) // NOLINT: dispatch
             "check every rule of the IR after each pass")
 #define ROW_SEED                                                               \
     OPT(KEY_SEED, "seed", "N", "draws the inputs that --in does not give (0)")
+#define ROW_LIMIT                                                              \
+    OPT(KEY_LIMIT_INSTRUCTIONS, "limit-instructions", "N",                     \
+        "stop with status 5 after N instructions (10^9; 0: never)")
 #define ROW_IN  OPT(KEY_IN, "in", "NAME=FILE", "an input from a .npy file")
 #define ROW_END {NULL, 0, NULL, 0, NULL, 0}
 
@@ -191,8 +194,7 @@ static const struct argp_option run_table[] = {
     OPT(KEY_OUT, "out", "NAME=FILE", "an output to a .npy file"),
     OPT(KEY_ENGINE, "engine", "LEVEL", "tensor, tile, interp or jit (interp)"),
     OPT(KEY_ORDERS, "order", "N", "engines in the random order of seed N"),
-    OPT(KEY_LIMIT_INSTRUCTIONS, "limit-instructions", "N",
-        "stop with status 5 after N instructions"),
+    ROW_LIMIT,
     ROW_SEED,
     ROWS_COMPILE,
     ROW_JSON,
@@ -203,6 +205,7 @@ static const struct argp_option check_table[] = {
     OPT(KEY_CLAIM, "claim", "NAME=FILE",
         "an output computed elsewhere, to be checked as well"),
     OPT(KEY_ORDERS, "orders", "N", "also run in N random engine orders (1)"),
+    ROW_LIMIT,
     ROW_SEED,
     ROWS_COMPILE,
     ROW_JSON,
@@ -240,6 +243,7 @@ options_parse(tool *t, int argc, char **argv)
 {
     argp_err_exit_status = 2;
     t->o.opt_level = -1;
+    t->o.limit_instructions = TOOL_LIMIT_INSTRUCTIONS;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].command, t->command) == 0)
             argp_parse(&commands[i].argp, argc, argv, 0, NULL, t);

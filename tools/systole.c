@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct {
@@ -85,6 +86,24 @@ handle_signals(void)
 #endif
 }
 
+// Memory that the host does not have can still be allocated, and using it ends
+// some process or other. Running out of it here is a message.
+static void
+limit_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__ // which reserves more than there is
+    struct rlimit r;
+    long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || bytes <= 0 || getrlimit(RLIMIT_AS, &r) != 0)
+        return;
+    rlim_t most = (rlim_t)pages * (rlim_t)bytes;
+    if (r.rlim_cur > most) {
+        r.rlim_cur = most;
+        (void)setrlimit(RLIMIT_AS, &r);
+    }
+#endif
+}
+
 // ---- commands
 // ------------------------------------------------------------------
 
@@ -149,18 +168,41 @@ run_command(tool *t, size_t i, int argc, char **argv)
 }
 
 static int
+no_memory(void)
+{
+    fputs("systole: the host's memory does not suffice\n", stderr);
+    return SY_LIMIT;
+}
+
+// What t points at outlives the jumps. A large allocation may have failed where
+// the small ones of a report still succeed.
+static int
+report_no_memory(tool *t)
+{
+    jmp_buf again;
+    if (setjmp(again))
+        return no_memory();
+    arena_on_oom(t->a, &again);
+    diag(&t->d, (loc){0}, D_LIMIT_MEMORY);
+    return report_end(t, SY_LIMIT);
+}
+
+static int
+run_or_run_out(tool *t, size_t i, int argc, char **argv)
+{
+    jmp_buf oom;
+    if (setjmp(oom))
+        return report_no_memory(t);
+    arena_on_oom(t->a, &oom);
+    diags_init(&t->d, t->a);
+    return run_command(t, i, argc, argv);
+}
+
+static int
 with_session(size_t i, int argc, char **argv)
 {
     tool t = {.a = arena_new(), .s = sy_session_new()};
-    int status = SY_LIMIT;
-    jmp_buf oom;
-    if (!t.a || !t.s || setjmp(oom)) {
-        fputs("systole: the host's memory does not suffice\n", stderr);
-    } else {
-        arena_on_oom(t.a, &oom);
-        diags_init(&t.d, t.a);
-        status = run_command(&t, i, argc, argv);
-    }
+    int status = t.a && t.s ? run_or_run_out(&t, i, argc, argv) : no_memory();
     sy_session_free(t.s);
     arena_free(t.a);
     return status;
@@ -171,6 +213,7 @@ main(int argc, char **argv)
 {
     command_line = argv;
     handle_signals();
+    limit_memory();
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
         put_help(stdout);

@@ -14,6 +14,10 @@ typedef struct {
     const char *name, *path;
 } tool_pair; // name=path
 
+// Executed instructions, unless --limit-instructions says otherwise (0: any
+// number): minutes of work.
+#define TOOL_LIMIT_INSTRUCTIONS 1000000000u
+
 // What the command line said.
 typedef struct {
     const char *file; // the input, or NULL

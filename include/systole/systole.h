@@ -158,7 +158,9 @@ typedef struct {
     sy_engine engine;
     int random_order; /* engines in a seeded random order */
     uint64_t seed;
-    uint64_t max_instructions; /* 0: none */
+    /* 0: none. The evaluators of the IRs, too, do not begin what is far more
+     * work than that. */
+    uint64_t max_instructions;
 } sy_run_options;
 
 SY_API sy_status sy_run(sy_session *s, sy_program *p, const sy_run_options *o);
@@ -184,6 +186,7 @@ typedef struct {
     size_t size;
     uint64_t seed;       /* inputs that are not bound are drawn from it */
     uint32_t orders;     /* machine runs in this many random engine orders */
+    uint64_t max_instructions; /* 0: none */
 } sy_check_options;
 
 /* All levels against each other and the reference. Inputs that are bound are
