@@ -59,7 +59,7 @@ num_widened(num_dtype t)
     switch (find(t)->class) {
     case NUM_FLOAT: return NUM_AS_F32;
     case NUM_SINT: return NUM_AS_I32;
-    case NUM_UINT: return NUM_AS_U32;
+    case NUM_UINT: return t == DT_U32 ? NUM_AS_U32 : NUM_AS_I32;
     case NUM_BOOL: return NUM_AS_BOOL;
     }
     return NUM_AS_NONE;

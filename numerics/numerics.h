@@ -32,7 +32,8 @@ const char *num_dtype_name(num_dtype t);
 num_dtype num_dtype_parse(const char *name, size_t n); // DT_NONE if unknown
 uint32_t num_dtype_bytes(num_dtype t);
 num_class num_dtype_class(num_dtype t);
-num_as num_widened(num_dtype t); // f* -> f32, i* -> i32, u* -> u32, bool
+// f* -> f32, u32 -> u32, every other integer -> i32, bool -> bool.
+num_as num_widened(num_dtype t);
 bool num_is_float(num_dtype t);
 // Unit roundoff (half an ulp of 1) of a float type; smallest subnormal;
 // largest finite value.

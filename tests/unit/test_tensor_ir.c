@@ -81,7 +81,7 @@ static const char everything[] =
     "  input input: i8[3]\n"
     "  output y: f32[8, 4]\n"
     "  output z: bool[]\n"
-    "  output w: u16[2]\n"
+    "  output w: u32[2]\n"
     "  output e: f32[0, 4]\n"
     "  const c: f16[2] =\n"
     "    \"003c00c0\"\n"
