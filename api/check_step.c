@@ -28,12 +28,14 @@ check_ref_new(check_cx *cx, const tir_fn *fn)
     return r;
 }
 
-// The tensor IR that the tile IR was made from: the tensor passes run again on
-// the text, which gives the same temporaries with the same names.
+// The tensor IR that the tile IR was made from. When that came as text, the
+// tensor passes run again on the text that it carries.
 static const tir_fn *
 last_tensor(check_cx *cx)
 {
     sy_program *p = cx->p;
+    if (p->last_tensor)
+        return p->last_tensor;
     const tir_fn *first = api_tensor(cx->s, p);
     const char *stop = NULL;
     for (uint32_t i = 0; backend_pass_name(i); i++) {

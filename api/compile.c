@@ -154,6 +154,32 @@ check_hbm(sy_session *s, const tir_tensor *t, uint32_t n,
     return true;
 }
 
+// Numbers what an operation reads in the order of its text, as reading the text
+// does: passes name what they make in that order, and a program must not depend
+// on whether it came from source or from the text of its own IR. NULL after a
+// diagnostic.
+static tir_fn *
+reread(sy_session *s, const tir_fn *fn)
+{
+    diags d;
+    strbuf b = strbuf_new(s->a);
+    diags_init(&d, s->a);
+    tir_print(fn, &b);
+    tir_fn *out =
+        tir_parse(s->a, &d, diag_add_source(&d, "(text)", strbuf_str(&b)));
+    if (!out || out->tensors.n != fn->tensors.n || out->ops.n != fn->ops.n) {
+        diag(&s->d, (loc){0}, D_INTERNAL,
+             arena_printf(s->a, "the text of '%s' does not parse back to it",
+                          fn->name));
+        return NULL;
+    }
+    for (uint32_t i = 0; i < fn->tensors.n; i++)
+        out->tensors.at[i].at = fn->tensors.at[i].at;
+    for (uint32_t i = 0; i < fn->ops.n; i++)
+        out->ops.at[i].at = fn->ops.at[i].at;
+    return out;
+}
+
 static bool
 lower(sy_session *s, const sy_module *m, uint32_t kernel,
       const sy_compile_options *o, pass_ctx *cx)
@@ -166,10 +192,14 @@ lower(sy_session *s, const sy_module *m, uint32_t kernel,
     // Passes change the function in place: each program gets its own.
     cx->tensor = m->kind == SY_KIND_TK ? lower_tk(s, m, kernel, o)
                                        : tir_parse(s->a, &s->d, m->source);
-    return cx->tensor &&
-           check_hbm(s, cx->tensor->tensors.at, cx->tensor->tensors.n,
-                     cx->target) &&
-           tir_verify(cx->tensor, &s->d);
+    if (!cx->tensor ||
+        !check_hbm(s, cx->tensor->tensors.at, cx->tensor->tensors.n,
+                   cx->target) ||
+        !tir_verify(cx->tensor, &s->d))
+        return false;
+    if (m->kind == SY_KIND_TK)
+        cx->tensor = reread(s, cx->tensor);
+    return cx->tensor != NULL;
 }
 
 static void
@@ -236,6 +266,8 @@ compile_ir(sy_session *s, const sy_module *m, uint32_t kernel,
         p->stopped_tile = cx.tile != NULL;
         return true;
     }
+    // Lowering to tile IR leaves it as the last tensor pass did.
+    p->last_tensor = cx.tensor;
     p->tile = cx.tile;
     p->tile_text = ir_text(s, &cx);
     emit_program *e = backend_emit(&cx);

@@ -76,7 +76,6 @@ small_matmul(sy_session *s)
 }
 
 // ---- inputs
-// --------------------------------------------------------------------
 
 static void
 module_tells_its_kernels(void **state)
@@ -171,7 +170,6 @@ bad_choices_are_rejected(void **state)
 }
 
 // ---- running
-// -------------------------------------------------------------------
 
 static sy_status
 run(sy_session *s, sy_program *p, sy_engine engine)
@@ -262,7 +260,6 @@ instruction_limit_is_a_status(void **state)
 }
 
 // ---- emitting
-// ------------------------------------------------------------------
 
 static void
 emit(sy_session *s, sy_program *p, sy_emit what, const void **bytes, size_t *n)
@@ -393,7 +390,6 @@ tile_text_carries_its_reference(void **state)
 }
 
 // ---- checking
-// ------------------------------------------------------------------
 
 static void
 check_passes_and_has_teeth(void **state)
@@ -426,6 +422,45 @@ check_passes_and_has_teeth(void **state)
     assert_int_equal(claim->index[0], 1);
     assert_int_equal(claim->index[1], 2);
     assert_non_null(strstr(claim->where, "matmul.tk:2"));
+}
+
+// Lowering visits the condition of a reduction and its term in another order
+// than their text has; the two padded copies of x must still not swap names.
+static void
+padded_copies_are_told_apart(void **state)
+{
+    static const char text[] =
+        "kernel k[N](x: f32[N]) -> (y: f32[N]) {\n"
+        "  y[i] = sum[r in 0..3 where (x[i+r-1] else 0) < 0.5]"
+        " (x[i-r] else 1)\n"
+        "}\n";
+    sy_session *s = *state;
+    sy_dim d = {"N", 8};
+    sy_program *p = compile(s, parse(s, "k.tk", text), NULL, &d, 1);
+    sy_check_options o = {.size = sizeof o};
+    const sy_check_row *rows = NULL;
+    size_t n = 0, tile_n = 0;
+    assert_int_equal(sy_check(s, p, &o, &rows, &n), SY_OK);
+    assert_non_null(row_against(rows, n, "step"));
+
+    const void *tile = NULL, *bytes = NULL;
+    emit(s, p, SY_EMIT_TILE, &tile, &tile_n);
+    char *copy = test_calloc(tile_n + 1, 1);
+    memcpy(copy, tile, tile_n);
+    sy_program *q = compile(s, parse(s, "k.tile", copy), NULL, NULL, 0);
+    assert_int_equal(sy_check(s, q, &o, &rows, &n), SY_OK);
+    assert_non_null(row_against(rows, n, "step"));
+
+    // The tensor IR's text gives the same tile IR.
+    emit(s, p, SY_EMIT_TENSOR, &bytes, &n);
+    char *tensor = test_calloc(n + 1, 1);
+    memcpy(tensor, bytes, n);
+    q = compile(s, parse(s, "k.tensor", tensor), NULL, NULL, 0);
+    emit(s, q, SY_EMIT_TILE, &bytes, &n);
+    assert_int_equal(n, tile_n);
+    assert_memory_equal(bytes, copy, n);
+    test_free(tensor);
+    test_free(copy);
 }
 
 // A hidden layer in bf16: sums of 8 products exact in f32, then 64 of them.
@@ -519,7 +554,6 @@ claims_share_the_roundings(void **state)
 }
 
 // ---- the rest
-// ------------------------------------------------------------------
 
 static void
 targets_describe_themselves(void **state)
@@ -569,6 +603,7 @@ main(void)
         T(assembly_round_trips_to_the_byte),
         T(stopping_early_leaves_an_ir),
         T(tile_text_carries_its_reference),
+        T(padded_copies_are_told_apart),
         T(check_passes_and_has_teeth),
         T(claims_share_the_roundings),
         T(targets_describe_themselves),
