@@ -159,6 +159,22 @@ def streams(d):
         assert out.startswith((b"tensor_ir", b"tile_ir")), (name, out[:40])
 
 
+def tile_text_stops_where_it_is(d):
+    """Passes above the tile level have nothing to do for tile IR, but are points
+    to stop and to print at."""
+    tile, _ = expect(0, "build", MATMUL, "-D", "M=2,K=3,N=2", "--stop-after=tile")
+    for name in ("pad", "inline", "contract", "tile"):
+        out, _ = expect(0, "build", "-", f"--stop-after={name}", "--verify-each", stdin=tile)
+        assert out == tile, name
+        out, _ = expect(0, "build", "-", f"--print-after={name}", stdin=tile)
+        head = f"# after {name}\n".encode()
+        assert out.startswith(head) and tile.startswith(out[len(head):]) and len(out) > 99, (name, out)
+    out, _ = expect(0, "build", "-", "--stop-after=place", stdin=tile)
+    assert out != tile
+    out, _ = expect(0, "build", "-", "--print-after=all", stdin=tile)
+    assert [x for x in out.split(b"\n") if x.startswith(b"# after")] == [b"# after place", b"# after sync"]
+
+
 def as_json(status, *args):
     got, out, err = systole(*args, "--json")
     assert got == status, (args, got, err)
@@ -221,7 +237,8 @@ def signals(d):
 
 def main():
     usage()
-    for part in (missing_files, rejected_inputs, wrong_arrays, streams, programs, check_failures, signals):
+    for part in (missing_files, rejected_inputs, wrong_arrays, streams, tile_text_stops_where_it_is, programs,
+                 check_failures, signals):
         with tempfile.TemporaryDirectory() as d:
             part(d)
 
