@@ -21,7 +21,7 @@ typedef struct {
 
 typedef enum { LEVEL_TENSOR, LEVEL_TILE } pass_level;
 
-// ---- pipeline.c -----------------------------------------------------------------
+// ---- pipeline.c
 
 typedef struct {
     const char *print_after, *stop_after; // pass names, or NULL; "all" prints
@@ -34,16 +34,17 @@ NODISCARD bool backend_run(pass_ctx *cx, const pass_options *o);
 // Pass names in order, for --list-passes; NULL past the end.
 const char *backend_pass_name(uint32_t i);
 
-// ---- one file each: passes (see passes.def) ----------------------------------------
+// ---- one file each: passes (see passes.def)
 
-bool pass_pad(pass_ctx *cx);      // tensor: reads with a fill read padded copies
-bool pass_inline(pass_ctx *cx);   // tensor: single-use maps into their user
-bool pass_contract(pass_ctx *cx); // tensor: operands of contractions as plain reads
-bool pass_tile(pass_ctx *cx);     // tensor -> tile: nests, layout, tiling, engines
-bool pass_place(pass_ctx *cx);    // tile: addresses in SBUF and PSUM
-bool pass_sync(pass_ctx *cx);     // tile: semaphores, waits and posts
+bool pass_pad(pass_ctx *cx);    // tensor: reads with a fill read padded copies
+bool pass_inline(pass_ctx *cx); // tensor: single-use maps into their user
+bool
+pass_contract(pass_ctx *cx);  // tensor: operands of contractions as plain reads
+bool pass_tile(pass_ctx *cx); // tensor -> tile: nests, layout, tiling, engines
+bool pass_place(pass_ctx *cx); // tile: addresses in SBUF and PSUM
+bool pass_sync(pass_ctx *cx);  // tile: semaphores, waits and posts
 
-// ---- emit.c, object.c ----------------------------------------------------------------
+// ---- emit.c, object.c
 
 typedef struct {
     VEC(isa_insn) code; // of one engine

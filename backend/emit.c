@@ -26,7 +26,7 @@ static const isa_opcode opcodes[NUM_OP_COUNT] = {
 #undef ENGINE_OP
 };
 
-// ---- operands ------------------------------------------------------------
+// ---- operands
 
 static const tile_buf *
 buf_of(const emit_cx *x, const tile_ref *r)
@@ -125,7 +125,7 @@ put_scalar(emit_cx *x, const tile_scalar *s, isa_scalar *out)
     out->reg = emit_reg(x, offset_value(x, &s->vec));
 }
 
-// ---- operations ----------------------------------------------------------
+// ---- operations
 
 static void
 put_tokens(const tile_op *op, isa_insn *in)
@@ -214,7 +214,7 @@ make_insn(emit_cx *x, const tile_op *op, isa_insn *in)
     put_scalar(x, &op->s1, &in->s1);
 }
 
-// ---- learning the values -------------------------------------------------
+// ---- learning the values
 
 static void
 learn_ref(emit_cx *x, const tile_ref *r)
@@ -275,7 +275,7 @@ learn_body(emit_cx *x, uint32_t body)
     }
 }
 
-// ---- writing -------------------------------------------------------------
+// ---- writing
 
 // The first operation of the engine in a loop stands for its control.
 static loc

@@ -59,14 +59,14 @@ typedef struct {
     bool ok;
 } emit_cx;
 
-// ---- emit.c ----------------------------------------------------------------
+// ---- emit.c
 
 // A loop that runs exactly once is not emitted: its counter is r0.
 bool emit_is_once(const tile_fn *fn, uint32_t loop);
 // How many loops of the stream are around the body of a loop, itself included.
 uint32_t emit_depth(const tile_fn *fn, uint32_t loop);
 
-// ---- emit_value.c --------------------------------------------------------
+// ---- emit_value.c
 
 // 1 + the value of the part of a sum that is not constant: scale * off, plus
 // the buffer's slot (buf may be NULL). 0 if there is none.

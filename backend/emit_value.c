@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-// ---- instructions --------------------------------------------------------
+// ---- instructions
 
 static void
 append(emit_cx *x, const isa_insn *in)
@@ -41,7 +41,7 @@ uop(emit_cx *x, isa_uop u)
     x->pending.uop[x->npending++] = u;
 }
 
-// ---- registers -----------------------------------------------------------
+// ---- registers
 
 // 0 when all are taken.
 static uint32_t
@@ -108,7 +108,7 @@ emit_reg(emit_cx *x, uint32_t value)
     return compute(x, value, x->scratch++);
 }
 
-// ---- numbering -----------------------------------------------------------
+// ---- numbering
 
 static uint32_t
 intern(emit_cx *x, const emit_key *key)
@@ -203,7 +203,7 @@ emit_count(emit_cx *x, const tile_count *c)
     return value;
 }
 
-// ---- bodies --------------------------------------------------------------
+// ---- bodies
 
 // A counter that is used as it is needs no copy.
 static bool

@@ -96,7 +96,7 @@ place_buf(const place_space *s, tile_buf *b, uint64_t base, uint64_t *end)
     return true;
 }
 
-// ---- when it does not fit ------------------------------------------------
+// ---- when it does not fit
 
 static bool
 is_inside(const tile_fn *fn, uint32_t body, uint32_t home)
@@ -161,7 +161,7 @@ report_full(place *p, const place_space *s, tile_space space, uint32_t body,
     p->ok = false;
 }
 
-// ---- the walk ------------------------------------------------------------
+// ---- the walk
 
 // Parts of banks before whole banks, so that the parts fill up together what
 // the bodies around left of a bank.

@@ -5,7 +5,7 @@
 // and facts of the loops, and drives the steps body by body, inner ones first.
 #include "backend/sync_int.h"
 
-// ---- starting over: a function that was synchronised before --------------
+// ---- starting over: a function that was synchronised before
 
 static void
 strip_op(tile_op *op)
@@ -35,7 +35,7 @@ strip(tile_fn *fn)
     }
 }
 
-// ---- accesses ------------------------------------------------------------
+// ---- accesses
 
 // dst_parts counts the partitions of the destination of these alone.
 static bool
@@ -84,7 +84,7 @@ add_op(sync_cx *s, uint32_t body, uint32_t id)
         s->queue_engine[o->queue] = o->engine;
 }
 
-// ---- facts of the loops --------------------------------------------------
+// ---- facts of the loops
 
 static int64_t
 trips(const tile_count *c, int64_t rem)

@@ -70,7 +70,7 @@ is_open(uint32_t stream, const sync_access *y)
     return stream != (uint32_t)y->engine;
 }
 
-// ---- buffers and tensors that outlive an item ----------------------------
+// ---- buffers and tensors that outlive an item
 
 static bool
 is_visible(const finder *f, const sync_access *y)
@@ -155,7 +155,7 @@ find_conflicts(finder *f, const live_list *l, const sync_access *y,
     }
 }
 
-// ---- forgetting ----------------------------------------------------------
+// ---- forgetting
 
 static bool
 same_aff(const tile_aff *a, const tile_aff *b)
@@ -254,7 +254,7 @@ visit_object(finder *f, const sync_access *y, uint32_t item)
         blur(l, item);
 }
 
-// ---- buffers inside of items: one address, several owners ----------------
+// ---- buffers inside of items: one address, several owners
 
 static span
 span_of(const finder *f, const sync_access *y, uint32_t item)
@@ -355,7 +355,7 @@ cut_by_item(finder *f, const tile_item *it, uint32_t item)
     }
 }
 
-// ---- the walk ------------------------------------------------------------
+// ---- the walk
 
 static void
 visit(finder *f, const sync_access *y, uint32_t item)

@@ -35,7 +35,7 @@ typedef struct {
 // Terms of a form, one bit each.
 typedef uint32_t term_mask;
 
-// ---- a reference as a form -----------------------------------------------
+// ---- a reference as a form
 
 // Adds steps over a count; false if there is nothing to step over.
 static bool
@@ -82,7 +82,7 @@ form_of(const sync_cx *s, const sync_access *x, form *f)
     return true;
 }
 
-// ---- bounds of some of its terms -----------------------------------------
+// ---- bounds of some of its terms
 
 typedef struct {
     wide c;
@@ -182,7 +182,7 @@ wide_floor_div(wide a, wide b)
     return q * b > a ? q - 1 : q;
 }
 
-// ---- digits --------------------------------------------------------------
+// ---- digits
 
 static int64_t
 magnitude(int64_t k)

@@ -107,7 +107,7 @@ sync_item_of(const sync_cx *s, const sync_access *x, uint32_t body)
     return s->body[b].item;
 }
 
-// ---- sync_disjoint.c -----------------------------------------------------
+// ---- sync_disjoint.c
 
 // How the counters of two accesses relate: those of loops around 'body' are
 // equal, those inside are independent. The body's own: equal (SAME), y's
@@ -118,16 +118,16 @@ typedef enum { SYNC_SAME, SYNC_LATER, SYNC_ANY } sync_relation;
 bool sync_disjoint(const sync_cx *s, const sync_access *x, const sync_access *y,
                    uint32_t body, sync_relation rel);
 
-// ---- sync_depend.c: fills edges of a body, all candidates ----------------
+// ---- sync_depend.c: fills edges of a body, all candidates
 
 void sync_find_edges(sync_cx *s, uint32_t body);
 
-// ---- sync_reduce.c: decides 'keep' of a body's edges ---------------------
+// ---- sync_reduce.c: decides 'keep' of a body's edges
 
 // Also fills the body's lag and guards and moves the guards of its accesses up.
 void sync_reduce(sync_cx *s, uint32_t body);
 
-// ---- sync_insert.c: semaphores, waits, posts, marks ----------------------
+// ---- sync_insert.c: semaphores, waits, posts, marks
 
 bool sync_insert(sync_cx *s);
 

@@ -62,7 +62,7 @@ merge(vclock *into, const vclock *from)
     into->entered |= from->entered;
 }
 
-// ---- items ---------------------------------------------------------------
+// ---- items
 
 static const tile_op *
 op_of(const runner *r, const tile_item *it)
@@ -118,7 +118,7 @@ number_snapshots(runner *r)
     }
 }
 
-// ---- one item ------------------------------------------------------------
+// ---- one item
 
 // Whether all that the consumer does with it is after the producer anyway: it
 // knows, or follows another engine into its item that does.
@@ -259,7 +259,7 @@ give(runner *r, uint32_t item, uint32_t pos)
     }
 }
 
-// ---- runs ----------------------------------------------------------------
+// ---- runs
 
 static void
 run_iteration(runner *r)

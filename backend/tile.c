@@ -18,7 +18,6 @@ is_empty_range(const tir_op *op, uint32_t from, uint32_t to)
 }
 
 // ---- padded copies
-// ------------------------------------------------------------
 
 static void
 store_chunk(lower *lw, uint32_t buf, uint32_t tensor, tile_aff off,
@@ -121,7 +120,6 @@ lower_padded(lower *lw, const tir_op *op)
 }
 
 // ---- what goes together
-// ---------------------------------------------------------
 
 static bool
 is_map_over(const lower *lw, const tir_op *first, const tir_op *op)
@@ -226,7 +224,6 @@ collect_group(const lower *lw, uint32_t at, uint32_t *ops, uint32_t *common)
 }
 
 // ---- the walk
-// ---------------------------------------------------------------------
 
 // A reduction over nothing is its identity everywhere.
 static bool

@@ -83,7 +83,6 @@ typedef struct {
 } lower;
 
 // ---- tile_box.c: loads of overlapping windows
-// ------------------------------------
 
 // A read whose subscripts combine free and inner indices, as the box of the
 // tensor that it touches.
@@ -98,7 +97,6 @@ bool box_of(const lower *lw, const tile_domain *dom, uint32_t tensor,
             const tir_aff *sub, tile_box *out);
 
 // ---- tile_domain.c: refs and moves
-// ----------------------------------------------
 
 tile_count count_ragged(int64_t tile, int64_t extent, tile_aff base);
 num_dtype dtype_of_as(num_as as);
@@ -139,7 +137,6 @@ tile_aff aff_over(const tile_domain *dom, const tir_aff *x);
 uint32_t lower_loop(lower *lw, int64_t trip);
 
 // ---- tile_expr.c: expressions
-// ------------------------------------------------------
 
 // The op's root over the domain, rounded to 'dtype' when not DT_NONE; always a
 // VAL_REF then.
@@ -155,7 +152,6 @@ void emit_fill(lower *lw, const tile_domain *dom, const tile_val *dst,
 tile_engine engine_binary(num_binary f, num_as as);
 
 // ---- tile_nest.c, tile_matmul.c, tile_pad.c
-// --------------------------------------------
 
 // Lowers ops[first .. first + n) as one nest; false when it does not fit on
 // chip (nothing is left behind).

@@ -42,7 +42,6 @@ typedef struct {
 } mm;
 
 // ---- shape
-// -----------------------------------------------------------------------
 
 static bool
 contains(const uint32_t *list, uint32_t n, uint32_t x)
@@ -131,7 +130,6 @@ shape_of(const lower *lw, const tir_contraction *c, mm_shape *sh)
 }
 
 // ---- plans
-// -------------------------------------------------------------------------
 
 static int64_t
 blocks_m(const mm_shape *sh, uint32_t bm)
@@ -207,7 +205,6 @@ list_plans(const lower *lw, const mm_shape *sh, mm_plan plans[MAX_PLANS])
 }
 
 // ---- emission
-// ------------------------------------------------------------------------
 
 static tile_aff
 scaled_loop(uint32_t loop, int64_t k)
@@ -488,7 +485,6 @@ emit_products(mm *g, const tile_val *strip, int64_t pitch)
 }
 
 // ---- eviction
-// --------------------------------------------------------------------------
 
 static tile_domain
 out_domain(const mm *g, uint32_t mi, uint32_t ni)

@@ -27,7 +27,6 @@ group_op(const lower *lw, const uint32_t *ops, uint32_t i)
 }
 
 // ---- which operations may form a group
-// ------------------------------------------
 
 static bool
 sub_is_index(const tir_aff *s, uint32_t index)
@@ -80,7 +79,6 @@ group_common(const lower *lw, const uint32_t *ops, uint32_t n, uint32_t common,
 }
 
 // ---- planning
-// ---------------------------------------------------------------------
 
 static int64_t
 extras(const tir_op *op, uint32_t common)
@@ -152,7 +150,6 @@ is_planned_free(const nest_plan *p, uint32_t index)
 }
 
 // ---- emission
-// ------------------------------------------------------------------------
 
 static tile_aff
 loop_base(uint32_t loop, int64_t k)
@@ -333,7 +330,6 @@ try_group(lower *lw, const uint32_t *ops, uint32_t n, const nest_plan *p)
 }
 
 // ---- reductions in chunks
-// ---------------------------------------------------------------
 
 // The reduction indices from 'from' on are free, the first of them in pieces of
 // 'tile'; those before it are loops.
@@ -418,7 +414,6 @@ try_chunked(lower *lw, uint32_t at, int64_t cap)
 }
 
 // ---- entry
-// --------------------------------------------------------------------------------
 
 // What every operand's dimensions can hold.
 static bool

@@ -93,7 +93,7 @@ tir_wants_contraction(const tir_fn *fn, const tir_op *op)
            (b & ~a & out_set(op));
 }
 
-// ---- classification ---------------------------------------------------------
+// ---- classification
 
 static bool
 is_operand(const tir_fn *fn, const tir_op *op, uint32_t node)
@@ -135,7 +135,7 @@ tir_as_contraction(const tir_fn *fn, const tir_op *op, tir_contraction *out)
     return true;
 }
 
-// ---- the pass ---------------------------------------------------------------
+// ---- the pass
 
 typedef struct {
     uint32_t n;

@@ -23,7 +23,7 @@ typedef struct {
     bool *is_dead;  // [op]
 } inliner;
 
-// ---- counting ---------------------------------------------------------------
+// ---- counting
 
 static void
 count_reads(const inliner *in, const tir_op *op, bool is_minus)
@@ -55,7 +55,7 @@ bury_dead(const inliner *in, uint32_t end)
     }
 }
 
-// ---- may it be inlined? -----------------------------------------------------
+// ---- may it be inlined?
 
 static bool
 has_fill(const tir_op *op)
@@ -140,7 +140,7 @@ map_for(const inliner *in, const tir_op *op, uint32_t node)
     return in->uses[r->tensor] == 1 && is_bijection(op, r, t) ? src : NULL;
 }
 
-// ---- substituting -----------------------------------------------------------
+// ---- substituting
 
 static bool
 put_map(tir_fn *fn, tir_op *dst, const tir_op *op, uint32_t node,
@@ -196,7 +196,7 @@ inline_into(const inliner *in, uint32_t o)
     bury_dead(in, o);
 }
 
-// ---- copies -----------------------------------------------------------------
+// ---- copies
 
 // Whether op is 'y[i..] = t[i..]' for a temp t that y can stand for: it stores
 // what t's definition stores, or t is in registers and nobody else reads it.
@@ -244,7 +244,7 @@ forward_copy(const inliner *in, uint32_t o)
     in->def[temp] = UINT32_MAX;
 }
 
-// ---- clearing ---------------------------------------------------------------
+// ---- clearing
 
 static void
 drop_dead_ops(const inliner *in)

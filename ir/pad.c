@@ -46,7 +46,7 @@ tir_is_pad(const tir_fn *fn, const tir_op *op)
     return true;
 }
 
-// ---- finding ----------------------------------------------------------------
+// ---- finding
 
 typedef enum { READ_INSIDE, READ_OUTSIDE, READ_LEAVES } reach;
 
@@ -123,7 +123,7 @@ scan_op(padder *p, tir_op *op)
     }
 }
 
-// ---- making -----------------------------------------------------------------
+// ---- making
 
 // The tensor's type, or a register's if the fill is not one of its values.
 static num_dtype

@@ -76,7 +76,7 @@ typedef struct {
     uint32_t out; // tensor; its shape gives the extents of i0..
     uint32_t nout, nred;
     int64_t extent[TIR_INDICES];
-    num_reduce reduce; // NUM_R_NONE: a map (nred = 0)
+    num_reduce reduce;   // NUM_R_NONE: a map (nred = 0)
     VEC(tir_node) nodes; // index 0 is unused; args precede their users
     VEC(tir_read) reads;
     uint32_t root; // stored (after reduction) with the store rounding of out
@@ -90,7 +90,7 @@ typedef struct {
     VEC(tir_op) ops;         // each tensor is defined once, before its uses
 } tir_fn;
 
-// ---- tensor_build.c ---------------------------------------------------------
+// ---- tensor_build.c
 
 tir_fn *tir_fn_new(arena *a, const char *name);
 uint32_t tir_add_tensor(tir_fn *fn, const char *name, tir_kind kind,
@@ -118,7 +118,7 @@ NODISCARD bool tir_aff_range(const tir_op *op, const tir_aff *aff, int64_t *lo,
 // Whether some extent of the op's index space is 0: no element is evaluated.
 bool tir_op_is_empty(const tir_op *op);
 
-// ---- tensor_print.c, tensor_parse.c, tensor_verify.c ------------------------
+// ---- tensor_print.c, tensor_parse.c, tensor_verify.c
 
 void tir_print(const tir_fn *fn, strbuf *out);
 // Parses one function; diagnostics on failure (NULL). parse(print(f)) prints
@@ -127,7 +127,7 @@ tir_fn *tir_parse(arena *a, diags *d, uint32_t source);
 // Every rule of docs/tensor-ir.md; false with a diagnostic when one is broken.
 NODISCARD bool tir_verify(const tir_fn *fn, diags *d);
 
-// ---- tensor_eval.c ------------------------------------------------------------
+// ---- tensor_eval.c
 
 // buf[t]: the row-major elements of tensor t. Inputs and consts are read,
 // everything else is written. f32 register arithmetic; reductions go through
@@ -142,7 +142,7 @@ void tir_eval(const tir_fn *fn, void *const *buf);
 void tir_eval_ref(const tir_fn *fn, double *const *val, double *const *err,
                   const bool *given);
 
-// ---- pad.c, inline.c, contract.c: passes that need no target ------------------
+// ---- pad.c, inline.c, contract.c: passes that need no target
 // Each takes and leaves a function that tir_verify accepts. tir_eval gives the
 // same bits for every output before and after; inputs and outputs keep their
 // order, names and types, but tensors may be added or removed, so that ids
@@ -181,8 +181,7 @@ void tir_contract(tir_fn *fn);
 typedef struct {
     uint32_t a, b;
     uint32_t nbatch, nm, nn, nk;
-    uint32_t batch[TIR_INDICES], m[TIR_INDICES], n[TIR_INDICES],
-        k[TIR_INDICES];
+    uint32_t batch[TIR_INDICES], m[TIR_INDICES], n[TIR_INDICES], k[TIR_INDICES];
 } tir_contraction;
 // False if the op is not one: another root, a fill, a reduction index missing
 // from a or b, an out index in neither.

@@ -74,7 +74,7 @@ tir_add_op(tir_fn *fn, uint32_t out, num_reduce reduce, uint32_t nred,
     return op;
 }
 
-// ---- nodes ------------------------------------------------------------------
+// ---- nodes
 
 uint32_t
 tir_push_node(tir_fn *fn, tir_op *op, const tir_node *n)
@@ -272,7 +272,7 @@ tir_cast(tir_fn *fn, tir_op *op, num_dtype to, uint32_t x)
     return share_node(fn, op, &n);
 }
 
-// ---- questions --------------------------------------------------------------
+// ---- questions
 
 int64_t
 tir_elems(const tir_tensor *t)
@@ -331,7 +331,7 @@ tir_def_ops(arena *a, const tir_fn *fn)
     return def;
 }
 
-// ---- copying ----------------------------------------------------------------
+// ---- copying
 
 tir_aff
 tir_aff_index(uint32_t x)

@@ -20,7 +20,7 @@ typedef struct {
     unsigned char *cell; // a row in memory, for casts
 } body;
 
-// ---- rows of nodes ----------------------------------------------------------
+// ---- rows of nodes
 
 static void
 fill_row(num_word *row, int64_t n, num_word w)
@@ -129,7 +129,7 @@ body_new(const tir_fn *fn, const tir_op *op, const void *const *buf)
     return b;
 }
 
-// ---- operations -------------------------------------------------------------
+// ---- operations
 
 static void
 store_row(const body *b, void *out, int64_t n, const num_word *row)
@@ -222,7 +222,7 @@ eval_general(const tir_fn *fn, const tir_op *op, const void *const *buf,
     } while (tir_walk_next(&b.w, 0, op->nout));
 }
 
-// ---- sums of products -------------------------------------------------------
+// ---- sums of products
 
 // Four binary32 at a time; the compiler's vectors keep IEEE semantics.
 typedef float f32x4 __attribute__((vector_size(16)));
@@ -316,7 +316,7 @@ eval_dot(const tir_dot *d, const void *const *buf, void *out)
     tir_dot_run(d, &sink);
 }
 
-// ---- the function -----------------------------------------------------------
+// ---- the function
 
 static bool
 has_elements(const tir_op *op)

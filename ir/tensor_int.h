@@ -5,7 +5,7 @@
 
 #include "ir/tensor.h"
 
-// ---- tensor_build.c ---------------------------------------------------------
+// ---- tensor_build.c
 
 // The node itself, neither folded nor looked up.
 uint32_t tir_push_node(tir_fn *fn, tir_op *op, const tir_node *n);
@@ -36,7 +36,7 @@ uint32_t tir_dim_index(const tir_aff *aff);
 // Moves the operation added last to position 'at'.
 void tir_place_last_op(tir_fn *fn, uint32_t at);
 
-// ---- tensor_lex.c -----------------------------------------------------------
+// ---- tensor_lex.c
 
 typedef enum {
     TIR_T_END,
@@ -87,13 +87,13 @@ bool tlex_want_bits(tir_lex *lx, tir_literal *out);
 // Whether a word is a constant, and which.
 bool tlex_word_literal(str s, bool is_minus, tir_literal *out);
 
-// ---- contract.c -------------------------------------------------------------
+// ---- contract.c
 
 // Whether the op is, or would be once its operands are plain reads, a
 // contraction with free indices on both sides.
 bool tir_wants_contraction(const tir_fn *fn, const tir_op *op);
 
-// ---- tensor_dot.c -----------------------------------------------------------
+// ---- tensor_dot.c
 
 enum { TIR_DOT_I = 16, TIR_DOT_J = 256, TIR_DOT_K = 64 };
 
@@ -139,7 +139,7 @@ typedef struct {
 bool tir_dot_plan(const tir_fn *fn, const tir_op *op, tir_dot *out);
 void tir_dot_run(const tir_dot *d, const tir_dot_sink *sink);
 
-// ---- tensor_walk.c ----------------------------------------------------------
+// ---- tensor_walk.c
 
 enum { TIR_ROW = 512 };
 
@@ -173,13 +173,13 @@ tir_span tir_walk_span(const tir_walk *w, const tir_tensor *t,
 // The function that takes one step of a reduction.
 num_binary tir_reduce_func(num_reduce r);
 
-// ---- tensor_extreme.c -------------------------------------------------------
+// ---- tensor_extreme.c
 
 // Whether the op is the least position at which a maximum or minimum over the
 // same indices is attained; its root is then a select of the position.
 bool tir_attains_extreme(const tir_fn *fn, const tir_op *op);
 
-// ---- tensor_real.c ----------------------------------------------------------
+// ---- tensor_real.c
 
 // A value of the reference and a bound on its distance from the exact one.
 // e == 0: exact, infinities and NaN included. A bool that may go either way

@@ -3,7 +3,7 @@
 // its parser asks of them. What is wanted and missing becomes a diagnostic.
 #include "ir/tensor_int.h"
 
-// ---- tokens -----------------------------------------------------------------
+// ---- tokens
 
 static bool
 is_digit(char c)
@@ -99,7 +99,7 @@ tlex_advance(tir_lex *lx)
     lx->cur.at = (loc){lx->source, begin, lx->pos};
 }
 
-// ---- expecting --------------------------------------------------------------
+// ---- expecting
 
 char *
 tlex_text(const tir_lex *lx, str s)
@@ -216,7 +216,7 @@ tlex_want_dtype(tir_lex *lx, num_dtype *out)
     return *out != DT_NONE;
 }
 
-// ---- constants --------------------------------------------------------------
+// ---- constants
 
 static bool
 int_literal(tir_lex *lx, tir_tok t, bool is_minus, tir_literal *out)

@@ -17,7 +17,7 @@ typedef struct {
     uint32_t depth;
 } parser;
 
-// ---- tensors ----------------------------------------------------------------
+// ---- tensors
 
 static bool
 parse_shape(parser *p, str name, int64_t *shape, uint32_t *rank)
@@ -121,7 +121,7 @@ parse_tensor(parser *p, tir_kind kind)
     return kind != TIR_CONST || parse_data(p, &p->fn->tensors.at[id]);
 }
 
-// ---- affine expressions -----------------------------------------------------
+// ---- affine expressions
 
 static bool
 want_index(parser *p, uint32_t *out)
@@ -185,7 +185,7 @@ parse_aff(parser *p, tir_aff *out)
     }
 }
 
-// ---- expressions ------------------------------------------------------------
+// ---- expressions
 
 static bool parse_expr(parser *p, uint32_t *out);
 
@@ -368,7 +368,7 @@ parse_expr(parser *p, uint32_t *out)
     return ok;
 }
 
-// ---- operations -------------------------------------------------------------
+// ---- operations
 
 // "[i0:8, i1:64]", with the given letter.
 static bool

@@ -72,7 +72,7 @@ decides_nan(tir_real x, tir_real y)
     return (is_exact(x) && is_exact(y)) || is_sure_nan(x) || is_sure_nan(y);
 }
 
-// ---- registers --------------------------------------------------------------
+// ---- registers
 
 static double
 double_of(num_as as, num_word w)
@@ -102,7 +102,7 @@ tir_real_const(num_as as, num_word w)
     return (tir_real){double_of(as, w), 0};
 }
 
-// ---- float arithmetic -------------------------------------------------------
+// ---- float arithmetic
 
 static tir_real
 real_add(tir_real x, tir_real y)
@@ -249,7 +249,7 @@ real_atan2(tir_real x, tir_real y)
     return settle(v, e + 2 * move / (far - move));
 }
 
-// ---- decisions --------------------------------------------------------------
+// ---- decisions
 
 static bool
 compare(num_binary f, double x, double y)
@@ -305,7 +305,7 @@ tir_real_select(tir_real c, tir_real x, tir_real y)
     return settle(win.v, greater(win.e, fabs(win.v - lose.v) + lose.e));
 }
 
-// ---- integers ---------------------------------------------------------------
+// ---- integers
 
 static double
 int_least(num_as as)
@@ -356,7 +356,7 @@ int_unary(num_unary f, num_as as, tir_real x)
     return int_within(as, v, x.e);
 }
 
-// ---- functions --------------------------------------------------------------
+// ---- functions
 
 static bool
 is_exact_func(num_unary f)
@@ -428,7 +428,7 @@ tir_real_binary(num_binary f, num_as as, tir_real x, tir_real y)
     return as == NUM_AS_F32 ? float_binary(f, x, y) : int_binary(f, as, x, y);
 }
 
-// ---- casts ------------------------------------------------------------------
+// ---- casts
 
 // The least and the greatest value of an integer type.
 static void

@@ -20,7 +20,7 @@ typedef struct {
     double *first, *last;
 } body;
 
-// ---- rows of nodes ----------------------------------------------------------
+// ---- rows of nodes
 
 static void
 fill_row(tir_real *row, int64_t n, tir_real x)
@@ -119,7 +119,7 @@ body_new(const tir_fn *fn, const tir_op *op, double *const *val,
     return b;
 }
 
-// ---- operations -------------------------------------------------------------
+// ---- operations
 
 static void
 store_row(const body *b, int64_t n, const tir_real *row)
@@ -265,7 +265,7 @@ eval_general(const tir_fn *fn, const tir_op *op, double *const *val,
     } while (tir_walk_next(&b.w, 0, op->nout));
 }
 
-// ---- sums of products -------------------------------------------------------
+// ---- sums of products
 
 typedef double f64x2 __attribute__((vector_size(16)));
 enum { LANES = 2, VECS = TIR_DOT_J / LANES };

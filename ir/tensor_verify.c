@@ -15,7 +15,7 @@ typedef struct {
     bool *is_defined; // [tensor]: by an earlier operation, or from outside
 } checker;
 
-// ---- tensors ----------------------------------------------------------------
+// ---- tensors
 
 static bool
 is_letter(char c)
@@ -95,7 +95,7 @@ check_tensor(const checker *c, const tir_tensor *t)
     return false;
 }
 
-// ---- the operation ----------------------------------------------------------
+// ---- the operation
 
 static const char *
 type_name(num_as as)
@@ -208,7 +208,7 @@ check_root(const checker *c)
     return true;
 }
 
-// ---- nodes ------------------------------------------------------------------
+// ---- nodes
 
 // node_t4: every value of an index expression is less than 2^62 in magnitude,
 // so that differences of values and extents still fit 64 bits.
@@ -375,7 +375,7 @@ check_op(const checker *c)
     return check_root(c);
 }
 
-// ---- the function -----------------------------------------------------------
+// ---- the function
 
 static bool
 check_tensors(checker *c)

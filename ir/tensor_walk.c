@@ -46,7 +46,7 @@ tir_out_linear(const tir_op *op)
     return l;
 }
 
-// ---- choosing the index -----------------------------------------------------
+// ---- choosing the index
 
 // Estimated nanoseconds an element when index x is walked in rows: calls are
 // shared by a row, reads far apart miss the cache, and the steps of a reduction
@@ -81,7 +81,7 @@ tir_walk_choose(const tir_fn *fn, const tir_op *op)
     return best;
 }
 
-// ---- walking ----------------------------------------------------------------
+// ---- walking
 
 bool
 tir_walk_next(tir_walk *w, uint32_t from, uint32_t to)

@@ -153,7 +153,6 @@ typedef struct {
 } tile_fn;
 
 // ---- tile_build.c
-// -------------------------------------------------------------
 
 tile_fn *tile_fn_new(arena *a, const char *name, const char *target);
 uint32_t tile_add_buf(tile_fn *fn, uint32_t home, const char *hint,
@@ -177,7 +176,6 @@ int64_t tile_aff_at(const tile_aff *a, const int64_t *counter);
 int64_t tile_count_at(const tile_count *c, const int64_t *counter);
 
 // ---- tile_print.c, tile_parse.c, tile_verify.c
-// ----------------------------------
 
 void tile_print(const tile_fn *fn, strbuf *out);
 tile_fn *tile_parse(arena *a, diags *d, uint32_t source);
@@ -191,7 +189,6 @@ NODISCARD bool tile_verify_placed(const tile_fn *fn, uint64_t sbuf_bytes,
                                   uint64_t psum_bytes, diags *d);
 
 // ---- tile_eval.c
-// ------------------------------------------------------------------
 
 // buf[t]: the elements of tensor t. Values as the machine computes them. A read
 // of an element that no operation has written is a diagnostic (false).

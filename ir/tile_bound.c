@@ -10,7 +10,6 @@
 #include <string.h>
 
 // ---- reading and writing rows
-// -------------------------------------------------------
 
 typedef struct {
     const tile_store *store;
@@ -90,7 +89,6 @@ tile_bound_put(const tile_view *v, const double *e)
 }
 
 // ---- operands in the register type
-// -----------------------------------------------------
 
 static void
 cast_row(tile_row *r, size_t n, num_as to)
@@ -136,7 +134,6 @@ read_scalar(const num_scalar *s, const tile_view *v, uint32_t part, size_t n,
 }
 
 // ---- elementwise operations
-// ----------------------------------------------------------------
 
 // x = x f y, or y f x when reversed.
 void
@@ -346,7 +343,6 @@ tile_bound_exec_part(tile_run *r, const tile_step *s, uint32_t p)
 }
 
 // ---- moves that change no value
-// ---------------------------------------------------------------
 
 static void
 run_move(tile_run *r, tile_step *s)
@@ -405,7 +401,6 @@ run_select(tile_run *r, tile_step *s)
 }
 
 // ---- the run
-// ------------------------------------------------------------------------------------
 
 static void
 bound_step(tile_run *r, tile_step *s)

@@ -46,14 +46,12 @@ void tile_bound_stored(tile_bound *b, const tile_view *dst);
 void tile_bound_exec_part(tile_run *r, const tile_step *s, uint32_t p);
 
 // ---- tile_bound_reduce.c
-// ---------------------------------------------------------
 
 // Results of partition p in b->x.
 void tile_bound_reduce(tile_bound *b, const tile_step *s, uint32_t p);
 void tile_bound_preduce(tile_run *r, tile_step *s);
 
 // ---- tile_bound_matmul.c
-// ---------------------------------------------------------
 
 void tile_bound_matmul_init(tile_bound *b, arena *a);
 void tile_bound_ldw(tile_run *r, tile_step *s);

@@ -38,7 +38,6 @@ tile_bound_matmul_init(tile_bound *b, arena *a)
 }
 
 // ---- operands
-// ------------------------------------------------------------------------
 
 // The exponent of the lowest bit set in a finite binary32.
 static int
@@ -95,7 +94,6 @@ tile_bound_ldw(tile_run *r, tile_step *s)
 }
 
 // ---- products
-// ----------------------------------------------------------------------------
 
 // Every partial sum is a multiple of the product of the grains and small
 // enough to have no more than 24 bits above it.
@@ -216,7 +214,6 @@ multiply(tile_bound *b, uint32_t n)
 }
 
 // ---- results
-// -------------------------------------------------------------------------------
 
 static bool
 is_same_class(double a, double b)

@@ -127,7 +127,6 @@ tile_add_op(tile_fn *fn, uint32_t body, num_op op, tile_engine engine)
 }
 
 // ---- affine functions
-// ---------------------------------------------------------
 
 tile_aff
 tile_aff_const(int64_t c)
@@ -217,7 +216,6 @@ tile_aff_at(const tile_aff *a, const int64_t *counter)
 }
 
 // ---- counts
-// -----------------------------------------------------------------------
 
 tile_count
 tile_count_const(int64_t n)
@@ -255,7 +253,6 @@ tile_count_at(const tile_count *c, const int64_t *counter)
 }
 
 // ---- ranges
-// -----------------------------------------------------------------------
 
 // Products are clamped far outside of int64, so that sums of them fit i128.
 static i128

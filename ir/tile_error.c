@@ -54,7 +54,6 @@ is_sure_nan(double v, double e)
 }
 
 // ---- binary32
-// ----------------------------------------------------------------------
 
 double
 tile_err_round(double z)
@@ -298,7 +297,6 @@ f32_binary(num_binary f, const double *v, const double *e, double z)
 }
 
 // ---- integers and bools
-// --------------------------------------------------------------
 
 typedef struct {
     double lo, hi;
@@ -386,7 +384,6 @@ tile_err_binary(num_binary f, num_as as, const num_word *w, const double *e,
 }
 
 // ---- functions of one operand
-// ------------------------------------------------------------
 
 // Every value within e of x is outside of the function's domain.
 static bool
@@ -476,7 +473,6 @@ tile_err_unary(num_unary f, num_as as, num_word x, double e, num_word z)
 }
 
 // ---- conversions
-// --------------------------------------------------------------------------
 
 static range
 dtype_range(num_dtype t)

@@ -97,7 +97,6 @@ double tile_err_cast(num_as to, num_as from, num_word w, double e, num_word z);
 double tile_err_store(num_dtype t, num_as as, num_word w, double e, num_word z);
 
 // ---- tile_lex.c, tile_parse_op.c: the text form
-// ------------------------------------
 
 typedef struct {
     tile_fn *fn;
@@ -141,7 +140,6 @@ NODISCARD bool tile_parse_engine(tile_parser *p, tile_engine *out);
 NODISCARD bool tile_parse_op(tile_parser *p);
 
 // ---- tile_verify_ref.c: rules of operands
-// --------------------------------------------
 
 enum {
     TILE_PARTS = 128,   // partitions of the widest machine

@@ -19,7 +19,6 @@ print_indent(printer *p, uint32_t depth)
 }
 
 // ---- affine functions and counts
-// -------------------------------------------------
 
 // The absolute value, right also for INT64_MIN.
 static unsigned long long
@@ -80,7 +79,6 @@ print_count(printer *p, const tile_count *c)
 }
 
 // ---- operands
-// ---------------------------------------------------------------------
 
 // "(step,count)"; a ragged count that is at most dim[0].count as "min(..)"
 // alone where its own maximum is that, else behind "upto".
@@ -168,7 +166,6 @@ print_scalar(printer *p, num_as as, const tile_scalar *s)
 }
 
 // ---- operations
-// ---------------------------------------------------------------------
 
 static const char *
 as_suffix(num_as as)
@@ -341,7 +338,6 @@ print_op(printer *p, const tile_op *op)
 }
 
 // ---- declarations
-// ---------------------------------------------------------------------
 
 static const char *
 kind_name(tir_kind k)

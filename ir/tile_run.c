@@ -8,7 +8,6 @@
 #include <string.h>
 
 // ---- views
-// ----------------------------------------------------------------------
 
 uint64_t
 tile_view_elems(const tile_view *v)
@@ -104,7 +103,6 @@ tile_view_rows(const tile_view *v, tile_row_fn *f, void *ctx)
 }
 
 // ---- written or not
-// -----------------------------------------------------------------
 
 typedef struct {
     uint8_t *init;
@@ -184,7 +182,6 @@ mark_written(const tile_view *v)
 }
 
 // ---- resolving operands
-// ------------------------------------------------------------
 
 // Adds the span of a dimension to [*lo, *hi]. False when it does not fit.
 static bool
@@ -349,7 +346,6 @@ resolve_op(tile_run *r, tile_step *s, bool *empty)
 }
 
 // ---- executing
-// ----------------------------------------------------------------------
 
 // The weights must be those this multiplication is shaped for.
 static bool
@@ -484,7 +480,6 @@ tile_run_all(tile_run *r)
 }
 
 // ---- setting up
-// -----------------------------------------------------------------------
 
 static void
 init_tensor(arena *a, const tir_tensor *t, void *data, tile_store *s)
@@ -548,7 +543,6 @@ tile_run_init(tile_run *r, const tile_fn *fn, void *const *buf)
 }
 
 // ---- what went wrong
-// ---------------------------------------------------------------------
 
 static const char *
 describe_elem(const tile_run *r, arena *a)

@@ -18,7 +18,6 @@ tile_fail_op(tile_verifier *v, const char *what)
 }
 
 // ---- declarations
-// ---------------------------------------------------------------------
 
 static bool
 fail_tensor(tile_verifier *v, const tir_tensor *t, const char *what)
@@ -119,7 +118,6 @@ verify_declarations(tile_verifier *v)
 }
 
 // ---- loops
-// ------------------------------------------------------------------------------
 
 static bool
 fail_loop(tile_verifier *v, uint32_t loop, const char *what)
@@ -183,7 +181,6 @@ verify_tree(tile_verifier *v)
 }
 
 // ---- the form of operations
-// ----------------------------------------------------------------
 
 // Operand counts by operation, from the table.
 static const struct {
@@ -270,7 +267,6 @@ verify_engine(tile_verifier *v)
 }
 
 // ---- its operands
-// ----------------------------------------------------------------------------
 
 static bool
 in_psum(const tile_fn *fn, const tile_ref *r)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 // ---- affine functions and counts
-// ----------------------------------------------------
 
 bool
 tile_home_around(const tile_fn *fn, uint32_t home, uint32_t body)
@@ -107,7 +106,6 @@ tile_ref_size(const tile_ref *r, uint32_t ndim, tile_count *out)
 }
 
 // ---- bounds
-// -----------------------------------------------------------------------------
 
 // The greatest last element of sign * (off + ...), a bound that holds in every
 // iteration. A count q = min(max, rem) stretches the operand by w * (q - 1):
@@ -269,7 +267,6 @@ tile_verify_ref(tile_verifier *v, const char *name, const tile_ref *r,
 }
 
 // ---- equal or disjoint
-// -------------------------------------------------------------------
 
 static bool
 same_ref(const tile_ref *a, const tile_ref *b)

@@ -74,7 +74,7 @@ take_word(reader *r)
     return (str){r->s.p + begin, r->pos - begin};
 }
 
-// ---- numbers ---------------------------------------------------------------
+// ---- numbers
 
 static bool
 take_u64(reader *r, uint64_t max, uint64_t *v)
@@ -139,7 +139,7 @@ take_name(reader *r, const isa_names *names, const char *what, uint32_t *v)
     return expected(r, what);
 }
 
-// ---- operands --------------------------------------------------------------
+// ---- operands
 
 // MEM[PART,OFFSET+rN ...: up to, but not including, what follows the register.
 static bool
@@ -307,7 +307,7 @@ take_post(reader *r)
     return true;
 }
 
-// ---- items -----------------------------------------------------------------
+// ---- items
 
 // The instruction's item of this name or record kind, or NULL.
 static const isa_item *
@@ -443,7 +443,7 @@ take_item(reader *r)
     return mark_seen(r, it, w) && take_value(r, it);
 }
 
-// ---- the line --------------------------------------------------------------
+// ---- the line
 
 static bool
 take_suffixes(reader *r)

@@ -124,7 +124,7 @@ typedef struct {
     uint32_t body;         // loop: instructions up to its endloop, excluded
 } isa_insn;
 
-// ---- codec.c ---------------------------------------------------------------
+// ---- codec.c
 
 // False (and op ISA_ILLEGAL) for every word that isa_encode cannot produce.
 bool isa_decode(const uint8_t word[ISA_INSN_BYTES], isa_insn *out);
@@ -135,7 +135,7 @@ const char *isa_mnemonic(isa_opcode op);
 const char *isa_engine_name(isa_engine e);
 bool isa_engine_runs(isa_engine e, isa_opcode op);
 
-// ---- target.c --------------------------------------------------------------
+// ---- target.c
 
 typedef struct isa_target {
     const char *name;
@@ -165,14 +165,14 @@ const isa_target *isa_target_at(uint32_t i); // NULL past the end
 // A description of one's own (the syntax of isa-spec/targets/*.target).
 const isa_target *isa_target_parse(arena *a, diags *d, uint32_t source);
 
-// ---- validate.c ------------------------------------------------------------
+// ---- validate.c
 
 // Every legality rule of the instruction on this engine and target; false with
 // a diagnostic naming the rule.
 NODISCARD bool isa_validate(const isa_insn *in, isa_engine e,
                             const isa_target *t, loc at, diags *d);
 
-// ---- asm.c, disasm.c -------------------------------------------------------
+// ---- asm.c, disasm.c
 
 // One instruction as text, no newline; numbers only, no labels.
 void isa_print(const isa_insn *in, strbuf *out);

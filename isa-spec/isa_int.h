@@ -92,7 +92,7 @@ typedef struct {
     const char *example;
 } isa_info;
 
-// ---- generated -------------------------------------------------------------
+// ---- generated
 
 extern const isa_info isa_tab_info[];
 extern const uint32_t isa_tab_count;
@@ -104,7 +104,7 @@ extern const isa_names isa_tab_dtype, isa_tab_unary, isa_tab_binary, isa_tab_as,
     isa_tab_regop;
 extern const char isa_tab_hash[]; // of the tables' text
 
-// ---- rules.c: functions of the rule language (fields.isa) ------------------
+// ---- rules.c: functions of the rule language (fields.isa)
 
 static inline bool
 isa_in(int64_t v, uint64_t mask)
@@ -124,11 +124,11 @@ int64_t isa_rule_reduces(int64_t reduce, int64_t as);
 int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
 
-// ---- objasm.c --------------------------------------------------------------
+// ---- objasm.c
 
 extern const isa_names isa_tensor_kinds; // by obj_tensor_kind
 
-// ---- codec.c ---------------------------------------------------------------
+// ---- codec.c
 
 // The instruction's row, or NULL.
 const isa_info *isa_info_of(isa_opcode op);

@@ -180,7 +180,7 @@ take_name(reader *r, const char **out)
     return true;
 }
 
-// ---- collected texts and data ----------------------------------------------
+// ---- collected texts and data
 
 static void
 end_text(reader *r)
@@ -228,7 +228,7 @@ parse_hex(reader *r)
     return r->line.n ? expected(r, "pairs of hexadecimal digits") : true;
 }
 
-// ---- directives ------------------------------------------------------------
+// ---- directives
 
 static bool
 parse_target(reader *r)
@@ -391,7 +391,7 @@ static const struct {
     {".stream", parse_stream},   {".loc", parse_loc},
 };
 
-// ---- lines -----------------------------------------------------------------
+// ---- lines
 
 static bool
 parse_directive(reader *r)

@@ -171,7 +171,7 @@ read_stream(reader *r, isa_engine e)
     return true;
 }
 
-// ---- the line table --------------------------------------------------------
+// ---- the line table
 
 static bool
 read_source(reader *r, const char *row, str bytes)

@@ -31,7 +31,7 @@ put_bytes(strbuf *b, const void *p, size_t n)
         strbuf_put(b, (str){p, n});
 }
 
-// ---- section contents ------------------------------------------------------
+// ---- section contents
 
 static bool
 build_text(writer *w, isa_engine e)
@@ -214,7 +214,7 @@ build_sections(writer *w)
     return true;
 }
 
-// ---- the file --------------------------------------------------------------
+// ---- the file
 
 static bool
 add_section(Elf *elf, uint32_t name, const Elf64_Shdr *attributes, str data)

@@ -56,7 +56,7 @@ typedef struct isa_program {
 // Elements of a tensor's data in bytes; false when it does not fit 63 bits.
 NODISCARD bool isa_tensor_bytes(const isa_tensor *t, uint64_t *bytes);
 
-// ---- objasm.c, objparse.c: assembly of whole programs ----------------------
+// ---- objasm.c, objparse.c: assembly of whole programs
 
 // The whole text. parse(print(p)) is p.
 void isa_program_print(const isa_program *p, strbuf *out);
@@ -65,14 +65,14 @@ void isa_program_print(const isa_program *p, strbuf *out);
 NODISCARD bool isa_program_parse(arena *a, diags *d, uint32_t source,
                                  isa_program *out);
 
-// ---- objwrite.c: the ELF64 object ------------------------------------------
+// ---- objwrite.c: the ELF64 object
 
 // The object's bytes: the same program gives the same bytes. False with a
 // diagnostic when an instruction does not encode or a table is too large.
 NODISCARD bool isa_object_write(arena *a, const isa_program *p, str *out,
                                 diags *d);
 
-// ---- objread.c -------------------------------------------------------------
+// ---- objread.c
 
 // Reads an object, checks its layout and hash and decodes its instructions
 // (legality on the target is isa_validate's). Total on any bytes. Texts,

@@ -77,7 +77,6 @@ round_off(num_word w, uint32_t drop)
 }
 
 // ---- floats to integers
-// -------------------------------------------------------
 
 // Nearest-even within [lo, hi], NaN to 0, modulo 2^32.
 NUM_INLINE uint32_t
@@ -91,7 +90,6 @@ to_integer(num_word w, double lo, double hi)
 }
 
 // ---- one code
-// -----------------------------------------------------------------
 
 // With a constant t one function. NOLINT: dispatch
 NUM_INLINE num_word
@@ -239,7 +237,6 @@ num_round_f32(double x)
 }
 
 // ---- rows
-// ---------------------------------------------------------------------
 
 // The bytes are little endian, as the machine's are.
 NUM_INLINE void

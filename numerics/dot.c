@@ -11,7 +11,6 @@
 #endif
 
 // ---- one fused multiply-add
-// ------------------------------------------------------
 
 // The product of two binary32 numbers is exact in binary64. Its sum with c is
 // rounded to odd (truncated, and the last bit set if anything was lost), and
@@ -58,7 +57,6 @@ num_fma(float a, float b, float c)
 }
 
 // ---- tiles of the product
-// ----------------------------------------------------------
 
 static void
 matmul_soft(const num_product *p)

@@ -39,7 +39,6 @@ num_view_elems(const num_view *v)
 }
 
 // ---- walks: the elements of a view in order, as runs of one step
-// ----------------
 
 typedef struct {
     uint8_t *base;
@@ -169,7 +168,6 @@ write_words(walk *w, size_t n, num_as as, const num_word *in)
 }
 
 // ---- moves of bits
-// ----------------------------------------------------------------
 
 typedef struct {
     uint8_t *to;
@@ -259,7 +257,6 @@ exec_select(const num_insn *in, num_word *x)
 }
 
 // ---- elementwise
-// ------------------------------------------------------------------
 
 // An operand of the second place: an immediate, or a sequence of words.
 typedef struct {
@@ -445,7 +442,6 @@ exec_iota(const num_insn *in, num_word *x)
 }
 
 // ---- reductions
-// -------------------------------------------------------------------
 
 // One result of 'row' elements, longer than a piece.
 static num_word
@@ -513,7 +509,6 @@ exec_preduce(const num_insn *in, num_word *x)
 }
 
 // ---- the tensor engine
-// --------------------------------------------------------------
 
 static void
 exec_ldw(const num_insn *in, num_pe *pe, num_word *x)

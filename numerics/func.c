@@ -106,7 +106,6 @@ num_is_compare(num_binary f)
 }
 
 // ---- binary64
-// ---------------------------------------------------------------------
 
 double
 num_ref1(num_unary f, double x)
@@ -162,7 +161,6 @@ num_ref2(num_binary f, double a, double b)
 }
 
 // ---- registers
-// --------------------------------------------------------------------
 
 static num_word
 apply1_int(num_unary f, num_as as, num_word x)

@@ -5,7 +5,6 @@
 __extension__ typedef unsigned __int128 wide;
 
 // ---- pairs: h + l, |l| at most half an ulp of h
-// ----------------------------------
 
 typedef struct {
     double h, l;
@@ -66,7 +65,6 @@ log_pair(double x)
 }
 
 // ---- a^b
-// ---------------------------------------------------------------------------
 
 static bool
 is_integer(double b)
@@ -114,7 +112,6 @@ num_pow(double a, double b)
 }
 
 // ---- remainder
-// ---------------------------------------------------------------------
 
 static uint64_t
 significand(double x, int *e)
@@ -152,7 +149,6 @@ num_fmod(double a, double b)
 }
 
 // ---- square root
-// -------------------------------------------------------------------
 
 // For processors whose instruction we do not know how to name: a call of the
 // C library's function is what compilers make of sqrt.

@@ -144,7 +144,6 @@ num_simple2(num_binary f, num_as as, num_word a, num_word b)
 }
 
 // ---- rows
-// -------------------------------------------------------------------------
 
 typedef struct {
     size_t n;

@@ -28,7 +28,6 @@
 #define EXP_MIN (-700.0)
 
 // ---- pieces
-// -------------------------------------------------------------------
 
 NUM_INLINE double
 exp_poly(double r)
@@ -186,7 +185,6 @@ hardware_sqrt(double x)
 }
 
 // ---- functions
-// ----------------------------------------------------------------
 
 NUM_INLINE double
 k_exp(double x)
@@ -444,7 +442,6 @@ num_exp_sum(double h, double l)
 }
 
 // ---- rows
-// ---------------------------------------------------------------------
 
 NUM_INLINE void
 block(num_unary f, num_word *x)

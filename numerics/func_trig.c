@@ -11,7 +11,6 @@ __extension__ typedef unsigned __int128 wide;
 #define HALF_LO 0x1.1a62633145c07p-54
 
 // ---- argument reduction: x = n pi/2 + r, |r| <= pi/4
-// ----------------------------
 
 // 2 / pi, bits after the binary point, behind one word of zeros.
 static const uint64_t two_over_pi[] = {
@@ -122,7 +121,6 @@ k_tan(uint32_t n, double r)
 }
 
 // ---- inverses
-// -------------------------------------------------------------------
 
 static double
 atan_poly(double t)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// ---- dtype.c ----------------------------------------------------------------
+// ---- dtype.c
 
 typedef enum {
     DT_NONE,
@@ -25,8 +25,13 @@ typedef enum {
 typedef enum { NUM_FLOAT = 1, NUM_SINT, NUM_UINT, NUM_BOOL } num_class;
 
 // The types arithmetic is done in: what a value widens to when it is read.
-typedef enum { NUM_AS_NONE, NUM_AS_F32, NUM_AS_I32, NUM_AS_U32, NUM_AS_BOOL }
-    num_as;
+typedef enum {
+    NUM_AS_NONE,
+    NUM_AS_F32,
+    NUM_AS_I32,
+    NUM_AS_U32,
+    NUM_AS_BOOL
+} num_as;
 
 const char *num_dtype_name(num_dtype t);
 num_dtype num_dtype_parse(const char *name, size_t n); // DT_NONE if unknown
@@ -41,7 +46,7 @@ double num_unit_roundoff(num_dtype t);
 double num_min_subnormal(num_dtype t);
 double num_max_finite(num_dtype t);
 
-// ---- convert.c: one element -------------------------------------------------
+// ---- convert.c: one element
 
 // A 32-bit register: binary32 bits, i32/u32 bits, or 0/1 for a bool.
 typedef uint32_t num_word;
@@ -85,7 +90,7 @@ void num_store_row(num_dtype t, void *p, int64_t step, size_t n, num_as as,
 // binary64 to a float type's value, rounded once, nearest-even.
 float num_round_f32(double x);
 
-// ---- func.c: scalar functions -----------------------------------------------
+// ---- func.c: scalar functions
 
 typedef enum {
     NUM_U_NONE,
@@ -139,7 +144,7 @@ double num_ref2(num_binary f, double a, double b);
 // The reference's error analysis rests on it.
 double num_sensitivity1(num_unary f, double x, double e);
 
-// ---- reduce.c: ordered reductions -------------------------------------------
+// ---- reduce.c: ordered reductions
 
 typedef enum {
     NUM_R_NONE,
@@ -161,7 +166,7 @@ num_word num_reduce_step(num_reduce r, num_as as, num_word acc, num_word x);
 // ascending e, then partial[i] op= partial[i + h] for h = 16, 8, 4, 2, 1.
 num_word num_reduce_row(num_reduce r, num_as as, size_t n, const num_word *x);
 
-// ---- dot.c -------------------------------------------------------------------
+// ---- dot.c
 
 // out[i * n + j] = sum over k ascending, from +0, of one f32 fused multiply-add
 // (one rounding) of s[k * m + i] and x[k * n + j]. NaN results are canonical.
@@ -170,7 +175,7 @@ void num_matmul(size_t m, size_t n, size_t k, float *out, const float *s,
 // One f32 fused multiply-add.
 float num_fma(float a, float b, float c);
 
-// ---- engine.c: engine operations on views -------------------------------------
+// ---- engine.c: engine operations on views
 
 enum { NUM_DIMS = 5 };
 
@@ -205,22 +210,22 @@ const char *num_op_name(num_op op);
 // A scalar operand of TS, STT and ACT: an immediate or one value a partition.
 typedef struct {
     bool is_vec;
-    num_word imm;  // in the operation's register type
-    num_view vec;  // parts x 1 element; widened and cast to that type
+    num_word imm; // in the operation's register type
+    num_view vec; // parts x 1 element; widened and cast to that type
 } num_scalar;
 
 // One resolved operation. Register type 'as' is that of the arithmetic.
 typedef struct {
     num_op op;
-    num_as as;           // op1: num_chain(as, op0, op1), where s1.imm counts
-    num_unary func;      // ACT
-    num_binary op0, op1; // TT: op0; TS: op0, op1; STT: op0, op1
-    bool rev0, rev1;     // operands of op0 / op1 swapped
-    num_reduce reduce;   // REDUCE, PREDUCE
+    num_as as;            // op1: num_chain(as, op0, op1), where s1.imm counts
+    num_unary func;       // ACT
+    num_binary op0, op1;  // TT: op0; TS: op0, op1; STT: op0, op1
+    bool rev0, rev1;      // operands of op0 / op1 swapped
+    num_reduce reduce;    // REDUCE, PREDUCE
     uint32_t reduce_dims; // REDUCE: how many innermost dims of src a
     int64_t iota_base, iota_part; // IOTA; the steps are in iota_step
     int64_t iota_step[NUM_DIMS];
-    bool accumulate;     // MATMUL, DMA: add to dst instead of overwriting
+    bool accumulate; // MATMUL, DMA: add to dst instead of overwriting
     num_view dst, a, b;
     num_scalar s0, s1;
 } num_insn;
@@ -229,7 +234,7 @@ typedef struct {
 typedef struct {
     uint32_t k, m;
     num_dtype dtype;
-    float *w; // [128 * 128], k rows of m columns; caller's memory
+    float *w;       // [128 * 128], k rows of m columns; caller's memory
     float *x, *out; // scratch of [128 * 512] and [128 * 512] elements, caller's
 } num_pe;
 
@@ -245,7 +250,7 @@ num_as num_chain(num_as as, num_binary op0, num_binary op1);
 enum { NUM_SCRATCH_WORDS = 4 * 4096 };
 void num_exec(const num_insn *in, num_pe *pe, num_word *scratch);
 
-// ---- env.c --------------------------------------------------------------------
+// ---- env.c
 
 typedef struct {
     uint32_t mxcsr;

@@ -107,7 +107,6 @@ num_word_f64(double x)
 #define NUM_NAN (num_f64(UINT64_C(0x7ff8) << 48))
 
 // ---- func_smooth.c
-// ------------------------------------------------------------
 
 // The functions that vectorise, at binary64, and their rows.
 bool num_is_smooth(num_unary f);
@@ -117,20 +116,17 @@ void num_smooth_row(num_unary f, size_t n, num_word *out, const num_word *x);
 double num_exp_sum(double h, double l);
 
 // ---- func_trig.c
-// --------------------------------------------------------------
 
 double num_trig1(num_unary f, double x);
 double num_atan2(double y, double x);
 
 // ---- func_pow.c
-// ---------------------------------------------------------------
 
 double num_pow(double a, double b);
 double num_fmod(double a, double b);
 double num_soft_sqrt(double x); // correctly rounded, in integers
 
 // ---- func_row2.c
-// --------------------------------------------------------------
 
 // One element and rows of the operations that need no function above.
 bool num_is_simple2(num_binary f, num_as as);
@@ -144,7 +140,6 @@ void num_simple2_fold(num_binary f, num_as as, size_t n, num_word *acc,
                       const num_word *x);
 
 // ---- reduce.c
-// -----------------------------------------------------------------
 
 // num_reduce_row in pieces; every piece but the last a multiple of
 // NUM_PARTIALS long.
@@ -156,7 +151,6 @@ void num_partials_add(num_reduce r, num_as as, num_word *part, size_t n,
 num_word num_partials_end(num_reduce r, num_as as, num_word *part);
 
 // ---- dot.c
-// --------------------------------------------------------------------
 
 // One fused multiply-add without the instruction; exported to be tested.
 float num_fma_soft(float a, float b, float c);

@@ -43,7 +43,7 @@ typedef struct {
     bool reads, writes;
 } use;
 
-// ---- telling ---------------------------------------------------------------
+// ---- telling
 
 static loc
 rec_loc(const certifier *c, const rt_record *r)
@@ -66,7 +66,7 @@ space_text(const certifier *c, uint32_t space)
                         c->p->tensor[space - ISA_HBM].name);
 }
 
-// ---- footprints ------------------------------------------------------------
+// ---- footprints
 
 static shape_info
 make_shape(certifier *c, const rt_ref *ref, uint32_t operand)
@@ -174,7 +174,7 @@ locate(certifier *c, const rt_record *r, uint32_t operand, use *u)
     return in_psum(c, r, u);
 }
 
-// ---- rules -----------------------------------------------------------------
+// ---- rules
 
 static bool
 may_write(const certifier *c, const rt_record *r, const use *dst)
@@ -289,7 +289,7 @@ was_written(const certifier *c, const rt_record *r, const use *u)
     return false;
 }
 
-// ---- records ---------------------------------------------------------------
+// ---- records
 
 // The operands of a record, the destination last: reads come before writes.
 static uint32_t
@@ -386,7 +386,7 @@ on_end(void *ctx, isa_engine e)
     race_end(c->race, e);
 }
 
-// ---- outputs ---------------------------------------------------------------
+// ---- outputs
 
 static const char *
 element_text(const rt_tensor *t, int64_t byte, diags *d)
@@ -420,7 +420,7 @@ check_outputs(const certifier *c)
     return out;
 }
 
-// ---- entry -----------------------------------------------------------------
+// ---- entry
 
 typedef struct {
     const rt_program *p;

@@ -72,7 +72,7 @@ partitions(const footprint *f)
                                      : 0}};
 }
 
-// ---- on chip ---------------------------------------------------------------
+// ---- on chip
 
 typedef struct {
     const chip_map *map;
@@ -160,7 +160,7 @@ first_missing(const chip_walk *w)
     return c.w[0] ? lowest(c.w[0]) : WORD + lowest(c.w[1]);
 }
 
-// ---- HBM -------------------------------------------------------------------
+// ---- HBM
 
 typedef struct {
     uint64_t *map;
@@ -207,7 +207,7 @@ check_run(void *ctx, int64_t lo, int64_t hi)
     return true;
 }
 
-// ---- entry -----------------------------------------------------------------
+// ---- entry
 
 void
 written_mark(written *w, uint32_t space, const footprint *f)

@@ -79,7 +79,7 @@ enum {
     VISITS_MAX = 4096,
 };
 
-// ---- set up ----------------------------------------------------------------
+// ---- set up
 
 static bucket_map
 map_of(arena *a, uint64_t bytes, uint32_t shift, uint32_t max)
@@ -116,7 +116,7 @@ race_new(arena *a, const rt_program *p, diags *d)
     return r;
 }
 
-// ---- clocks ----------------------------------------------------------------
+// ---- clocks
 
 static uint32_t
 done_at(uint32_t kind, uint32_t stream)
@@ -190,7 +190,7 @@ race_end(race *r, isa_engine e)
     r->ended[e - 1] = true;
 }
 
-// ---- tokens ----------------------------------------------------------------
+// ---- tokens
 
 static token_batch *
 line_push(race *r, token_line *l)
@@ -243,7 +243,7 @@ race_take(race *r, uint32_t sem, uint32_t count, const rt_record *by)
     }
 }
 
-// ---- entries ---------------------------------------------------------------
+// ---- entries
 
 static uint32_t
 entry_new(race *r)
@@ -304,7 +304,7 @@ sweep(race *r)
     r->sweep_at = 2 * r->listed + SWEEP_LEAST;
 }
 
-// ---- telling ---------------------------------------------------------------
+// ---- telling
 
 const char *
 rt_place_text(const rt_program *p, uint32_t space, uint32_t part, int64_t byte,
@@ -358,7 +358,7 @@ report_tangle(const race *r)
          rt_insn_text(r->p, r->rec->engine, r->rec->index, r->d));
 }
 
-// ---- looking ---------------------------------------------------------------
+// ---- looking
 
 // Whether e came before the record begun last, as that record knows.
 static bool

@@ -9,7 +9,7 @@
 // Steps after which fp_overlap gives up (tens of milliseconds).
 static const uint64_t WORK_MAX = (uint64_t)1 << 22;
 
-// ---- normal form -----------------------------------------------------------
+// ---- normal form
 
 static void
 add_dim(fp_shape *s, int64_t step, int64_t count)
@@ -87,7 +87,7 @@ fp_normalise(const rt_ref *ref, fp_shape *out)
     set_extents(out);
 }
 
-// ---- overlap ---------------------------------------------------------------
+// ---- overlap
 
 // Dimensions i.. of a shape, its lowest byte at 'base'.
 typedef struct {
@@ -220,7 +220,7 @@ fp_self_overlap(const rt_ref *ref)
     return FP_DISJOINT;
 }
 
-// ---- containment -----------------------------------------------------------
+// ---- containment
 
 bool
 fp_covers(const footprint *outer, const footprint *inner)
@@ -241,7 +241,7 @@ fp_covers(const footprint *outer, const footprint *inner)
     return true;
 }
 
-// ---- runs ------------------------------------------------------------------
+// ---- runs
 
 bool
 fp_each_run(const footprint *f, bool (*fn)(void *ctx, int64_t lo, int64_t hi),

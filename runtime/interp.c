@@ -25,7 +25,7 @@ typedef struct {
     num_op *op[ISA_ENG_COUNT]; // of each instruction; NONE: no data
 } interp;
 
-// ---- memory ----------------------------------------------------------------
+// ---- memory
 
 // Partitions lie apart by an odd number of cache lines past a page, so that the
 // same byte of many partitions does not fall into the same cache sets.
@@ -48,7 +48,7 @@ tensor_memory(arena *a, const rt_tensor *t, uint8_t *bound)
     return bound ? bound : arena_alloc(a, t->bytes);
 }
 
-// ---- records ---------------------------------------------------------------
+// ---- records
 
 static void
 set_view(const interp *m, const rt_ref *r, num_view *v)
@@ -124,7 +124,7 @@ on_transfer(void *ctx, uint32_t queue, const rt_record *r)
     return execute(ctx, r);
 }
 
-// ---- entry -----------------------------------------------------------------
+// ---- entry
 
 static void
 interp_init(interp *m, arena *a, const rt_program *p, uint8_t *const *bind)

@@ -8,7 +8,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-// ---- tensors and lines -----------------------------------------------------
+// ---- tensors and lines
 
 static bool
 load_tensor(const isa_tensor *in, rt_tensor *out, diags *d)
@@ -97,7 +97,7 @@ load_code(rt_program *p, const isa_program *ip, diags *d)
     }
 }
 
-// ---- entry -----------------------------------------------------------------
+// ---- entry
 
 // All instructions are looked at, so that several mistakes are told at once.
 static bool
@@ -144,7 +144,7 @@ rt_load(arena *a, str object, diags *d)
     return rt_from_program(a, ip, d);
 }
 
-// ---- what a program holds --------------------------------------------------
+// ---- what a program holds
 
 const char *
 rt_kernel(const rt_program *p)
@@ -194,7 +194,7 @@ rt_section(const rt_program *p, const char *name)
     return STR("");
 }
 
-// ---- shared by the folder --------------------------------------------------
+// ---- shared by the folder
 
 rt_shape_of_op
 rt_op_shape(isa_opcode op)

@@ -48,7 +48,7 @@ typedef struct {
 
 typedef enum { RAN, BLOCKED, ENDED, FAULTED, LIMITED } step_result;
 
-// ---- tokens ----------------------------------------------------------------
+// ---- tokens
 
 static void
 give(machine *m, const isa_update *u, const rt_record *by)
@@ -90,7 +90,7 @@ take_waits(machine *m, engine_state *e)
     return true;
 }
 
-// ---- transfers -------------------------------------------------------------
+// ---- transfers
 
 static bool
 execute_transfer(machine *m, uint32_t q, const rt_record *r)
@@ -152,7 +152,7 @@ issue_transfer(machine *m, rt_record *r)
     return ok;
 }
 
-// ---- engines ---------------------------------------------------------------
+// ---- engines
 
 static bool
 start(machine *m, rt_record *r)
@@ -200,7 +200,7 @@ step(machine *m, isa_engine number)
     return start(m, r) ? RAN : FAULTED;
 }
 
-// ---- what can go wrong at the end ------------------------------------------
+// ---- what can go wrong at the end
 
 static bool
 all_ended(const machine *m)
@@ -286,7 +286,7 @@ stop(const machine *m, step_result why)
     return why == LIMITED ? RT_LIMIT : RT_FAULT;
 }
 
-// ---- orders ----------------------------------------------------------------
+// ---- orders
 
 static rt_outcome
 run_fixed(machine *m)
@@ -351,7 +351,7 @@ run_random(machine *m)
     return all_ended(m) ? check_leftover(m) : report_deadlock(m);
 }
 
-// ---- entry -----------------------------------------------------------------
+// ---- entry
 
 rt_outcome
 machine_run(arena *a, const rt_program *p, const rt_order *order,

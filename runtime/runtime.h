@@ -9,7 +9,7 @@
 #include "numerics/numerics.h"
 #include "support/support.h"
 
-// ---- load.c ----------------------------------------------------------------
+// ---- load.c
 
 typedef struct {
     const char *name;
@@ -42,7 +42,7 @@ loc rt_loc(const rt_program *p, isa_engine e, uint32_t i);
 // .._TILE_IR.
 str rt_section(const rt_program *p, const char *name);
 
-// ---- sequencer.c: the only place that runs control and resolves operands ---
+// ---- sequencer.c: the only place that runs control and resolves operands
 
 // An operand with every register applied.
 typedef struct {
@@ -78,7 +78,7 @@ typedef struct {
     uint32_t parts, dst_parts;
 } rt_record;
 
-// ---- machine.c: streams, tokens, queues ------------------------------------
+// ---- machine.c: streams, tokens, queues
 
 // What executes on top of the machine; any callback may be NULL. A callback
 // returns false to stop the run (a fault is already recorded).
@@ -112,7 +112,7 @@ typedef enum { RT_DONE, RT_FAULT, RT_LIMIT } rt_outcome;
 rt_outcome rt_machine_run(const rt_program *p, const rt_order *order,
                           const rt_consumer *consumers, uint32_t n, diags *d);
 
-// ---- certify.c -------------------------------------------------------------
+// ---- certify.c
 
 // Law 4, on addresses alone: bounds, initialisation, every output byte written,
 // races, deadlock, leftover tokens. Control and addresses never depend on data
@@ -123,7 +123,7 @@ rt_outcome rt_certify(const rt_program *p, diags *d);
 rt_outcome rt_certify_limited(const rt_program *p, uint64_t max_insns,
                               diags *d);
 
-// ---- interp.c --------------------------------------------------------------
+// ---- interp.c
 
 // bind[t]: host memory of tensor t (inputs, outputs; temps and constants NULL:
 // allocated here). Certifies the program first unless that was done before.

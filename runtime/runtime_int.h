@@ -6,7 +6,7 @@
 #include "isa-spec/program.h"
 #include "runtime/runtime.h"
 
-// ---- load.c ----------------------------------------------------------------
+// ---- load.c
 
 // Streams in the certifier's numbering: engines (isa_engine - 1), then queues.
 enum {
@@ -42,7 +42,7 @@ struct rt_program {
 // diagnostics. Fills p->feeder.
 NODISCARD bool rt_check_structure(rt_program *p, diags *d);
 
-// ---- load.c: operands of an operation --------------------------------------
+// ---- load.c: operands of an operation
 
 // Which operands an instruction has; from engine_ops.def.
 typedef struct {
@@ -55,14 +55,14 @@ rt_shape_of_op rt_op_shape(isa_opcode op);
 const char *rt_insn_text(const rt_program *p, isa_engine e, uint32_t index,
                          diags *d);
 
-// ---- arena.c's other end ---------------------------------------------------
+// ---- arena.c's other end
 
 // Runs fn with an arena of its own; when memory ends, a diagnostic ("... to
 // 'verb' the program") and RT_LIMIT.
 rt_outcome rt_in_arena(rt_outcome (*fn)(arena *a, void *ctx), void *ctx,
                        const char *verb, diags *d);
 
-// ---- sequencer.c -----------------------------------------------------------
+// ---- sequencer.c
 
 typedef enum { SEQ_RECORD, SEQ_END, SEQ_FAULT, SEQ_LIMIT } seq_status;
 
@@ -89,13 +89,13 @@ void seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e,
 // for this engine.
 seq_status seq_next(sequencer *s, uint64_t *budget, rt_record **out);
 
-// ---- machine.c -------------------------------------------------------------
+// ---- machine.c
 
 // rt_machine_run with its memory from 'a'.
 rt_outcome machine_run(arena *a, const rt_program *p, const rt_order *order,
                        const rt_consumer *consumers, uint32_t n, diags *d);
 
-// ---- footprint.c -----------------------------------------------------------
+// ---- footprint.c
 
 enum { FP_DIMS = NUM_DIMS + 1 };
 
@@ -137,7 +137,7 @@ bool fp_covers(const footprint *outer, const footprint *inner);
 bool fp_each_run(const footprint *f,
                  bool (*fn)(void *ctx, int64_t lo, int64_t hi), void *ctx);
 
-// ---- certify_init.c: which bytes were written ------------------------------
+// ---- certify_init.c: which bytes were written
 
 typedef struct written written;
 written *written_new(arena *a, const rt_program *p);
@@ -149,7 +149,7 @@ bool written_check(written *w, uint32_t space, const footprint *f,
 // The first byte of a tensor never written; false when there is none.
 bool written_gap(const written *w, uint32_t tensor, int64_t *byte);
 
-// ---- certify_race.c: who knows what, and unordered accesses ----------------
+// ---- certify_race.c: who knows what, and unordered accesses
 
 // One access of a record.
 typedef struct {

@@ -30,7 +30,7 @@ typedef struct seq_slot {
 // begun: going on until it is used up would take long and change nothing.
 static const uint64_t PATIENCE = (uint64_t)1 << 24;
 
-// ---- records: what does not change -----------------------------------------
+// ---- records: what does not change
 
 static const isa_ap *
 operand(const isa_insn *in, uint32_t k)
@@ -211,7 +211,7 @@ seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
     fill_turns(s);
 }
 
-// ---- records: what registers decide ----------------------------------------
+// ---- records: what registers decide
 
 static loc
 here(const sequencer *s)
@@ -330,7 +330,7 @@ run_data(sequencer *s)
            agree_or_fault(s, &slot->rec);
 }
 
-// ---- control ---------------------------------------------------------------
+// ---- control
 
 static bool
 divide(const sequencer *s, const isa_uop *u, int64_t b, int64_t *out)

@@ -24,7 +24,7 @@ check_loc(const check *c)
     return rt_loc(c->p, c->e, c->i);
 }
 
-// ---- operands --------------------------------------------------------------
+// ---- operands
 
 static uint64_t
 elems(const isa_ap *ap)
@@ -60,7 +60,7 @@ check_operands(check *c)
         check_ap(c, "b", &c->in->b);
 }
 
-// ---- tokens and queues -----------------------------------------------------
+// ---- tokens and queues
 
 static const char *
 giver_text(const check *c, isa_engine e, uint32_t queue)
@@ -132,7 +132,7 @@ check_queue(check *c)
     *feeder = c->e;
 }
 
-// ---- streams ---------------------------------------------------------------
+// ---- streams
 
 static void
 check_insn(check *c)
@@ -221,7 +221,7 @@ check_stream(check *c)
     }
 }
 
-// ---- semaphores ------------------------------------------------------------
+// ---- semaphores
 
 static const char *
 sem_fault(const isa_sem *s)

@@ -43,7 +43,7 @@ diag_add_source(diags *d, const char *name, str text)
     return d->sources.n - 1;
 }
 
-// ---- escaping --------------------------------------------------------------
+// ---- escaping
 
 // Bytes of the well-formed, printable UTF-8 character at p, or 0.
 static size_t
@@ -130,7 +130,7 @@ static PRINTF(2, 0) const
     return out.p;
 }
 
-// ---- recording -------------------------------------------------------------
+// ---- recording
 
 // The formats are literals of diag.def.
 #pragma GCC diagnostic push
@@ -192,7 +192,7 @@ loc_join(loc a, loc b)
                  a.end > b.end ? a.end : b.end};
 }
 
-// ---- rendering -------------------------------------------------------------
+// ---- rendering
 
 static const diag_source *
 source_of(const diags *d, loc at)

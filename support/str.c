@@ -82,7 +82,7 @@ str_distance(str a, str b, uint32_t cap)
     return row[b.n] < cap ? row[b.n] : cap;
 }
 
-// ---- building --------------------------------------------------------------
+// ---- building
 
 strbuf
 strbuf_new(arena *a)
@@ -187,7 +187,7 @@ arena_printf(arena *a, const char *fmt, ...)
     return b.p;
 }
 
-// ---- numbers ---------------------------------------------------------------
+// ---- numbers
 
 enum { F32_DIGITS = 9 }; // always enough to identify a binary32
 

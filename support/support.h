@@ -11,12 +11,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define NODISCARD __attribute__((warn_unused_result))
+#define NODISCARD         __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define NORETURN __attribute__((noreturn))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof *(a))
+#define NORETURN          __attribute__((noreturn))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof *(a))
 
-// ---- arena.c: memory that dies together -----------------------------------
+// ---- arena.c: memory that dies together
 
 typedef struct arena arena;
 
@@ -40,10 +40,10 @@ typedef struct {
 } arena_mark;
 arena_mark arena_save(arena *a);
 void arena_restore(arena *a, arena_mark m);
-#define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
+#define ARENA_NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, n, T) ((T *)arena_array((a), (n), sizeof(T)))
 
-// ---- arena.c: growing arrays, in an arena -----------------------------------
+// ---- arena.c: growing arrays, in an arena
 
 // VEC(int) v = {0}; vec_push(a, &v, 3); v.at[0]; v.n. Elements may move on
 // push: keep indices, not pointers.
@@ -66,7 +66,7 @@ void arena_restore(arena *a, arena_mark m);
 void vec_reserve_(arena *a, void **at, uint32_t *cap, uint32_t need,
                   size_t size);
 
-// ---- str.c: slices and building -------------------------------------------
+// ---- str.c: slices and building
 
 // Bytes, not terminated, owned by whoever made them.
 typedef struct {
@@ -74,7 +74,7 @@ typedef struct {
     size_t n;
 } str;
 
-#define STR(lit) ((str){(lit), sizeof(lit) - 1})
+#define STR(lit)   ((str){(lit), sizeof(lit) - 1})
 #define STR_ARG(s) (int)(s).n, (s).p // for "%.*s"
 str str_of(const char *z);
 bool str_eq(str a, str b);
@@ -109,7 +109,7 @@ NODISCARD bool str_to_i64(str s, int64_t *out);
 NODISCARD bool str_to_u64(str s, uint64_t *out); // also 0x...
 NODISCARD bool str_to_f64(str s, double *out);   // correctly rounded
 
-// ---- map.c: string -> u32 and u64 -> u32, insertion only -------------------
+// ---- map.c: string -> u32 and u64 -> u32, insertion only
 
 typedef struct {
     arena *a;
@@ -125,7 +125,7 @@ uint32_t *map_get_u64(const map *m, uint64_t key);
 void map_put_str(map *m, str key, uint32_t value);
 void map_put_u64(map *m, uint64_t key, uint32_t value);
 
-// ---- math.c: arithmetic that says when it does not fit ---------------------
+// ---- math.c: arithmetic that says when it does not fit
 
 NODISCARD bool add_i64(int64_t a, int64_t b, int64_t *out);
 NODISCARD bool mul_i64(int64_t a, int64_t b, int64_t *out);
@@ -139,7 +139,7 @@ int64_t gcd_i64(int64_t a, int64_t b);
 // SplitMix64: the seeded generator of tests, inputs and engine orders.
 uint64_t rng_next(uint64_t *state);
 
-// ---- diag.c: what is wrong with the input, as data -------------------------
+// ---- diag.c: what is wrong with the input, as data
 
 // Every message's id, number, severity and format: diag.def.
 typedef enum {
@@ -182,7 +182,7 @@ typedef struct {
     arena *a;
     VEC(diag_source) sources; // index 0 is unused
     VEC(diag_msg) msgs;
-    uint32_t errors;  // number of errors, those past the cap included
+    uint32_t errors;     // number of errors, those past the cap included
     uint32_t max_errors; // messages kept (20)
     bool dropped;        // the last message was past the cap
     diag_msg spare;      // what diag() gives then
@@ -204,7 +204,7 @@ void diag_line_col(const diags *d, loc at, uint32_t *line, uint32_t *col);
 void diag_render(const diags *d, const diag_msg *m, bool colour, strbuf *out);
 loc loc_join(loc a, loc b);
 
-// ---- check.c: our own mistakes ---------------------------------------------
+// ---- check.c: our own mistakes
 
 // Always compiled in. Prints where and what, then aborts: a bug of ours.
 #define SY_CHECK(cond, ...)                                                    \
@@ -212,7 +212,7 @@ loc loc_join(loc a, loc b);
 void sy_check_fail(const char *file, int line, const char *cond,
                    const char *fmt, ...) NORETURN PRINTF(4, 5);
 
-// ---- file.c ----------------------------------------------------------------
+// ---- file.c
 
 // Reads a whole file ("-": standard input) into the arena. On failure gives a
 // message in *err. At most 'max' bytes.

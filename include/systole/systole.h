@@ -18,19 +18,19 @@ extern "C" {
 #endif
 
 #define SYSTOLE_VERSION "0.1.0"
-#define SY_API __attribute__((visibility("default")))
+#define SY_API          __attribute__((visibility("default")))
 
 /* The values are the exit statuses of the command. */
 typedef enum {
     SY_OK = 0,
-    SY_REJECTED = 1,  /* the input is wrong: see the diagnostics */
-    SY_USAGE = 2,     /* the call is wrong */
-    SY_MISMATCH = 3,  /* a check did not match */
-    SY_FAULT = 4,     /* race, deadlock, uninitialised or out-of-range access */
-    SY_LIMIT = 5,     /* a limit or the host's memory was reached */
+    SY_REJECTED = 1, /* the input is wrong: see the diagnostics */
+    SY_USAGE = 2,    /* the call is wrong */
+    SY_MISMATCH = 3, /* a check did not match */
+    SY_FAULT = 4,    /* race, deadlock, uninitialised or out-of-range access */
+    SY_LIMIT = 5,    /* a limit or the host's memory was reached */
     SY_UNSUPPORTED = 6, /* an import met something unsupported */
-    SY_INTERNAL = 70, /* a bug of ours */
-    SY_IO = 74        /* a file could not be read or written */
+    SY_INTERNAL = 70,   /* a bug of ours */
+    SY_IO = 74          /* a file could not be read or written */
 } sy_status;
 
 typedef struct sy_session sy_session;
@@ -41,17 +41,17 @@ SY_API const char *sy_version(void);
 SY_API sy_session *sy_session_new(void); /* NULL: no memory */
 SY_API void sy_session_free(sy_session *s);
 
-/* ---- diagnostics --------------------------------------------------------- */
+/* ---- diagnostics */
 
 typedef enum { SY_ERROR, SY_WARNING, SY_NOTE } sy_severity;
 
 typedef struct {
-    uint32_t code;        /* 412 for E0412 */
+    uint32_t code; /* 412 for E0412 */
     sy_severity severity;
-    const char *file;     /* NULL: no place */
+    const char *file;                            /* NULL: no place */
     uint32_t line, column, end_line, end_column; /* 1-based */
     const char *text;
-    const char *fix;      /* suggested replacement of the range, or NULL */
+    const char *fix; /* suggested replacement of the range, or NULL */
     uint32_t note_count;
 } sy_diagnostic;
 
@@ -64,7 +64,7 @@ SY_API void sy_diagnostics_clear(sy_session *s);
 /* A page on a diagnostic's number, or NULL. */
 SY_API const char *sy_explain(uint32_t code);
 
-/* ---- inputs -------------------------------------------------------------- */
+/* ---- inputs */
 
 typedef enum {
     SY_KIND_AUTO,
@@ -83,13 +83,13 @@ SY_API sy_kind sy_module_kind(const sy_module *m);
 SY_API uint32_t sy_module_kernel_count(const sy_module *m);
 SY_API const char *sy_module_kernel_name(const sy_module *m, uint32_t i);
 
-/* ---- arrays ---------------------------------------------------------------- */
+/* ---- arrays */
 
 #define SY_MAX_RANK 8
 
 typedef struct {
     const char *name;
-    const char *dtype;  /* "bf16", "f32", ... */
+    const char *dtype; /* "bf16", "f32", ... */
     uint32_t rank;
     int64_t shape[SY_MAX_RANK];
 } sy_array_type;
@@ -104,7 +104,7 @@ SY_API uint32_t sy_kernel_dim_count(const sy_module *m, uint32_t kernel);
 SY_API const char *sy_kernel_dim_name(const sy_module *m, uint32_t kernel,
                                       uint32_t i);
 
-/* ---- compiling ---------------------------------------------------------------- */
+/* ---- compiling */
 
 typedef struct {
     const char *name;
@@ -112,14 +112,14 @@ typedef struct {
 } sy_dim;
 
 typedef struct {
-    size_t size;         /* sizeof(sy_compile_options) */
-    const char *kernel;  /* NULL: the only one, or the one named like the file */
-    const char *target;  /* NULL: "trn2", or what the input names */
+    size_t size;        /* sizeof(sy_compile_options) */
+    const char *kernel; /* NULL: the only one, or the one named like the file */
+    const char *target; /* NULL: "trn2", or what the input names */
     const sy_dim *dims;
     size_t dim_count;
     const sy_array_type *inputs; /* shapes that determine dims, by name */
     size_t input_count;
-    int opt_level;       /* 0..3; -1: 2 */
+    int opt_level;                        /* 0..3; -1: 2 */
     const char *print_after, *stop_after; /* passes, or NULL */
     int verify_each;
 } sy_compile_options;
@@ -130,8 +130,12 @@ SY_API sy_status sy_compile(sy_session *s, const sy_module *m,
 /* The compiler's passes in order; NULL past the end. */
 SY_API const char *sy_pass_name(uint32_t i);
 
-typedef enum { SY_EMIT_TENSOR, SY_EMIT_TILE, SY_EMIT_ASM, SY_EMIT_OBJECT }
-    sy_emit;
+typedef enum {
+    SY_EMIT_TENSOR,
+    SY_EMIT_TILE,
+    SY_EMIT_ASM,
+    SY_EMIT_OBJECT
+} sy_emit;
 SY_API sy_status sy_program_emit(sy_session *s, sy_program *p, sy_emit what,
                                  const void **bytes, size_t *n);
 /* What print_after printed, "" if nothing. */
@@ -141,7 +145,7 @@ SY_API uint32_t sy_program_array_count(const sy_program *p);
 SY_API sy_array_type sy_program_array(const sy_program *p, uint32_t i,
                                       int *kind);
 
-/* ---- running -------------------------------------------------------------------- */
+/* ---- running */
 
 typedef enum { SY_ENGINE_INTERP, SY_ENGINE_TENSOR, SY_ENGINE_TILE } sy_engine;
 
@@ -165,7 +169,7 @@ typedef struct {
 
 SY_API sy_status sy_run(sy_session *s, sy_program *p, const sy_run_options *o);
 
-/* ---- checking -------------------------------------------------------------------- */
+/* ---- checking */
 
 typedef struct {
     const char *tensor;  /* an output, or an intermediate kept in HBM */
@@ -175,17 +179,17 @@ typedef struct {
                           * reference; "claim-rounded": the same, against the
                           * reference that rounds where the kernel does */
     int ok;
-    double worst;        /* worst error as a fraction of what is allowed */
+    double worst; /* worst error as a fraction of what is allowed */
     int64_t index[SY_MAX_RANK]; /* of the worst, or first differing, element */
     uint32_t rank;
     double got, want, allowed;
-    const char *where;   /* tile and instruction that wrote it, or "" */
+    const char *where; /* tile and instruction that wrote it, or "" */
 } sy_check_row;
 
 typedef struct {
     size_t size;
-    uint64_t seed;       /* inputs that are not bound are drawn from it */
-    uint32_t orders;     /* machine runs in this many random engine orders */
+    uint64_t seed;   /* inputs that are not bound are drawn from it */
+    uint32_t orders; /* machine runs in this many random engine orders */
     uint64_t max_instructions; /* 0: none */
 } sy_check_options;
 
@@ -196,7 +200,7 @@ SY_API sy_status sy_check(sy_session *s, sy_program *p,
                           const sy_check_options *o, const sy_check_row **rows,
                           size_t *n);
 
-/* ---- assembling ------------------------------------------------------------------ */
+/* ---- assembling */
 
 SY_API sy_status sy_assemble(sy_session *s, const char *name, const void *text,
                              size_t n, const void **object, size_t *object_n);
@@ -204,7 +208,7 @@ SY_API sy_status sy_disassemble(sy_session *s, const char *name,
                                 const void *object, size_t n,
                                 const char **text);
 
-/* ---- targets --------------------------------------------------------------------- */
+/* ---- targets */
 
 SY_API uint32_t sy_target_count(void);
 SY_API const char *sy_target_name(uint32_t i);

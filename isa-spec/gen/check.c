@@ -177,7 +177,7 @@ check_format(gen *g, gen_format *f)
         f->width += owner[b] >= 0;
 }
 
-// ---- instructions ----------------------------------------------------------
+// ---- instructions
 
 static void
 check_opcodes(const gen *g)

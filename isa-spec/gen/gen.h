@@ -153,7 +153,7 @@ typedef struct {
     map expr_of;
 } gen;
 
-// ---- read.c: lines and words -----------------------------------------------
+// ---- read.c: lines and words
 
 // Ends the tool with a message at the line.
 void gen_fail(const gen_line *at, const char *fmt, ...) NORETURN PRINTF(2, 3);
@@ -168,7 +168,7 @@ str gen_upper(arena *a, str s);
 // Rest of the line without surrounding blanks.
 str gen_trim(str s);
 
-// ---- parse.c, parse_insn.c -------------------------------------------------
+// ---- parse.c, parse_insn.c
 
 void gen_parse(gen *g, str root);
 // A rule line: LABEL EXPRESSION "text".
@@ -184,14 +184,14 @@ int32_t gen_find_value(const gen_enum *e, str name);
 // The engines that hold a bit in insn.engines: values of the enum "engine".
 uint32_t gen_engine_bit(const gen *g, const gen_line *at, str name);
 
-// ---- check.c ---------------------------------------------------------------
+// ---- check.c
 
 // Lays out the formats, resolves the instructions' fields and rules.
 void gen_check_all(gen *g);
 // Leaf of a format by path, or NULL.
 const gen_leaf *gen_find_leaf(const gen_format *f, str path);
 
-// ---- expr.c ----------------------------------------------------------------
+// ---- expr.c
 
 // Where names in an expression are looked up.
 typedef struct {
@@ -207,7 +207,7 @@ typedef struct {
 // The expression as C over 'x' (an isa_cx).
 str gen_expr(gen *g, const gen_scope *s, str text);
 
-// ---- emit_*.c --------------------------------------------------------------
+// ---- emit_*.c
 
 void gen_emit_header(const gen *g, strbuf *out);
 void gen_emit_tables(const gen *g, strbuf *out);

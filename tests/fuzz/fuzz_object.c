@@ -11,7 +11,6 @@
 #include "isa-spec/object_int.h"
 
 // ---- a reader that forgives
-// ---------------------------------------------------
 
 // The section headers that lie inside of the file, as far as they do.
 static uint32_t
@@ -78,7 +77,6 @@ object_repair(uint8_t *data, size_t size)
 }
 
 // ---- entry
-// ---------------------------------------------------------------------
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -43,7 +43,6 @@ static uint64_t rng_state;
 static const corpus *seeds;
 
 // ---- when it fails
-// -------------------------------------------------------------
 
 static void
 keep_input(void)
@@ -79,7 +78,6 @@ run_one(void)
 }
 
 // ---- mutations
-// -----------------------------------------------------------------
 
 static size_t
 below(size_t n)
@@ -135,7 +133,6 @@ mutate(uint32_t i)
 }
 
 // ---- seeds
-// ---------------------------------------------------------------------
 
 static int
 by_name(const void *x, const void *y)

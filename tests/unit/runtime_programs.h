@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-// ---- building programs -----------------------------------------------------
+// ---- building programs
 
 typedef struct {
     arena *a;
@@ -191,7 +191,7 @@ uop(isa_insn *in, isa_uop_kind kind, uint32_t rd, uint32_t ra, uint32_t rb,
     return in;
 }
 
-// ---- running ---------------------------------------------------------------
+// ---- running
 
 static inline void
 show(const fixture *f)

@@ -95,7 +95,7 @@ rig_program(rig *r)
     return rt;
 }
 
-// ---- data ----------------------------------------------------------------
+// ---- data
 
 typedef struct {
     uint32_t n;
@@ -165,7 +165,7 @@ expect_runs(rig *r, uint32_t orders)
     }
 }
 
-// ---- the structure of what sync leaves -----------------------------------
+// ---- the structure of what sync leaves
 
 static void
 expect_token(rig *r, const tile_token *t, const tile_op *op, bool post)
@@ -350,7 +350,7 @@ test_crowded(void **state)
     expect_good(crowded, 20);
 }
 
-// ---- programs at random --------------------------------------------------
+// ---- programs at random
 
 // Nested loops over buffers of 4 partitions x 8 elements and tensors of 4 x 32.
 // Whatever is read was written before; everything else is chance: engines,
@@ -572,7 +572,7 @@ test_chance(void **state)
     }
 }
 
-// ---- placement ------------------------------------------------------------
+// ---- placement
 
 static const tile_buf *
 buf_named(rig *r, const char *name)
@@ -689,7 +689,6 @@ test_place_full(void **state)
 }
 
 // ---- limits of sync and emit
-// -------------------------------------------------
 
 // Sums of more terms than registers, shared by none.
 static const char *
@@ -791,7 +790,6 @@ test_too_many_semaphores(void **state)
 }
 
 // ---- the streams
-// -------------------------------------------------------------
 
 static uint32_t
 code_size(const char *text)

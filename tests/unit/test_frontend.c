@@ -6,7 +6,7 @@
 
 enum { MAX_TENSORS = 64 };
 
-// ---- evaluating ------------------------------------------------------------
+// ---- evaluating
 
 typedef struct {
     tir_fn *fn;
@@ -130,7 +130,7 @@ expr(const char *type, const char *text)
             fail_msg("%s is %.9g", (text), got_);                              \
     } while (0)
 
-// ---- expressions -----------------------------------------------------------
+// ---- expressions
 
 static void
 test_precedence(void **state)
@@ -203,7 +203,7 @@ test_functions(void **state)
     assert_true(fabs(expr("f32", "atan2(y, x)") + 0.92729522) < 1e-6);
 }
 
-// ---- index notation --------------------------------------------------------
+// ---- index notation
 
 static void
 test_matmul(void **state)
@@ -388,7 +388,7 @@ test_layout(void **state)
     }
 }
 
-// ---- functions -------------------------------------------------------------
+// ---- functions
 
 static void
 test_inlining(void **state)
@@ -548,7 +548,7 @@ test_attention(void **state)
     }
 }
 
-// ---- dims ------------------------------------------------------------------
+// ---- dims
 
 static tir_fn *
 lower_shapes(const char *text, const tk_input_shape *in, uint32_t n)

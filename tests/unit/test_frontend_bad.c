@@ -3,7 +3,7 @@
 // only that; hostile texts neither crash nor run away.
 #include "tests/unit/frontend_kernels.h"
 
-// ---- diagnostics -----------------------------------------------------------
+// ---- diagnostics
 
 // The numbers and lines of all messages, "207:2 301:5".
 static const char *
@@ -235,7 +235,7 @@ test_rejected_inputs(void **state)
     assert_non_null(tk_lower(mem, &dg, m, 0, &dim, 1, &in, 1));
 }
 
-// ---- limits ----------------------------------------------------------------
+// ---- limits
 
 static const char *
 repeat(const char *s, size_t n)

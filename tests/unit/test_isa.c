@@ -68,7 +68,7 @@ check_round_trips(fixture *f, const isa_info *info, const isa_insn *in)
     arena_restore(f->a, m);
 }
 
-// ---- fields at their edges -------------------------------------------------
+// ---- fields at their edges
 
 static int64_t
 field_max(const isa_field *f)
@@ -225,7 +225,7 @@ members_without_a_field_must_be_zero(void **state)
     assert_true(refused > 1000);
 }
 
-// ---- words -----------------------------------------------------------------
+// ---- words
 
 // Bits set one by one, as docs/design/machine.md places the head.
 static void
@@ -371,7 +371,7 @@ reserved_opcodes_are_illegal(void **state)
     }
 }
 
-// ---- every rule of form ----------------------------------------------------
+// ---- every rule of form
 
 // Instructions share the functions of equal rules.
 typedef struct {
@@ -449,7 +449,7 @@ every_form_rule_is_enforced(void **state)
     }
 }
 
-// ---- every rule of legality ------------------------------------------------
+// ---- every rule of legality
 
 typedef struct {
     const char *engine, *text, *rule; // rule: "C1", or "P1 dst"
@@ -733,7 +733,7 @@ engines_run_only_their_instructions(void **state)
     arena_free(f.a);
 }
 
-// ---- examples, text --------------------------------------------------------
+// ---- examples, text
 
 static void
 examples_of_the_manual_are_legal_and_canonical(void **state)
@@ -841,7 +841,7 @@ bad_lines_are_told_where(void **state)
     arena_free(f.a);
 }
 
-// ---- targets ---------------------------------------------------------------
+// ---- targets
 
 static void
 shipped_targets_are_what_their_texts_say(void **state)

@@ -26,7 +26,6 @@ next_random(uint64_t *s)
 }
 
 // ---- what the formats say
-// ----------------------------------------------------------
 
 typedef struct {
     num_dtype t;
@@ -194,7 +193,6 @@ test_type_facts(void **state)
 }
 
 // ---- integers
-// ------------------------------------------------------------------------
 
 typedef struct {
     num_dtype t;
@@ -328,7 +326,6 @@ test_integer_ops(void **state)
 }
 
 // ---- rows
-// ---------------------------------------------------------------------------
 
 static void
 check_rows(num_dtype t, int64_t step, size_t n, uint64_t *seed)
@@ -371,7 +368,6 @@ test_rows(void **state)
 }
 
 // ---- reductions
-// ----------------------------------------------------------------------
 
 static void
 check_reduce(num_reduce r, num_as as, size_t n, uint64_t *seed)
@@ -439,7 +435,6 @@ test_soft_sqrt(void **state)
 }
 
 // ---- fused multiply-add and dots
-// -------------------------------------------------------
 
 static num_word
 fma_word(uint64_t *seed, int kind)

@@ -34,7 +34,6 @@ below(uint64_t *s, uint32_t n)
 }
 
 // ---- one element at a time
-// --------------------------------------------------------
 
 static uint8_t *
 element(const num_view *v, uint32_t part, uint64_t i)
@@ -152,7 +151,6 @@ naive(const num_insn *in)
 }
 
 // ---- random views
-// -------------------------------------------------------------------
 
 typedef struct {
     uint32_t parts, ndim, count[NUM_DIMS];
@@ -370,7 +368,6 @@ test_iota(void **state)
 }
 
 // ---- reductions
-// ----------------------------------------------------------------------
 
 static num_reduce
 random_reduce(uint64_t *s, num_as as)
@@ -445,7 +442,6 @@ test_preduce(void **state)
 }
 
 // ---- the tensor engine
-// -----------------------------------------------------------------
 
 static void
 naive_matmul(const num_insn *ldw, const num_insn *mm)

@@ -30,7 +30,6 @@ next_random(uint64_t *s)
 }
 
 // ---- the functions in MPFR
-// --------------------------------------------------------
 
 static void
 exact_gelu(mpfr_t y, const mpfr_t x)
@@ -162,7 +161,6 @@ exact_limits(num_unary f, mpfr_t y, float x)
 }
 
 // ---- errors in ulps
-// ---------------------------------------------------------------
 
 // |got - y| in units of y's last binary32 place; huge if specials disagree.
 static double
@@ -308,7 +306,6 @@ test_random_f32(void **state)
 }
 
 // ---- rows are the scalar function
-// --------------------------------------------------
 
 static void
 check_row1(num_unary f, num_as as, size_t n, uint64_t *seed)
@@ -364,7 +361,6 @@ test_rows(void **state)
 }
 
 // ---- binary functions
-// ---------------------------------------------------------------
 
 static void
 exact2(num_binary f, mpfr_t y, const mpfr_t a, const mpfr_t b)
@@ -463,7 +459,6 @@ test_min_max(void **state)
 }
 
 // ---- the binary64 functions
-// -----------------------------------------------------------
 
 static double
 random_f64(uint64_t *s)
@@ -566,7 +561,6 @@ test_reference2(void **state)
 }
 
 // ---- sensitivity
-// -----------------------------------------------------------------------
 
 // The largest change of f at points of the interval.
 static double

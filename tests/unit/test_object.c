@@ -208,7 +208,7 @@ bytes_after_the_end_are_rejected(void **state)
     arena_free(f.a);
 }
 
-// ---- damage with a hash that fits ------------------------------------------
+// ---- damage with a hash that fits
 
 // Finds the sections as any ELF reader would, without checks: the object is
 // our own.
@@ -305,7 +305,7 @@ hostile_headers_are_read_safely(void **state)
     arena_free(f.a);
 }
 
-// ---- text ------------------------------------------------------------------
+// ---- text
 
 static void
 bad_text_is_told_where(void **state)

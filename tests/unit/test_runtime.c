@@ -3,7 +3,7 @@
 // law 4, everything the loader rejects, and objects with flipped bits.
 #include "tests/unit/runtime_programs.h"
 
-// ---- programs that are right -----------------------------------------------
+// ---- programs that are right
 
 enum { ROWS = 16, COLS = 32 };
 
@@ -239,7 +239,7 @@ empty_loops_cost_nothing(void **state)
     fixture_free(f);
 }
 
-// ---- programs that fault ---------------------------------------------------
+// ---- programs that fault
 
 static void
 read_of_unwritten_bytes(void **state)
@@ -672,7 +672,7 @@ host_memory_limit(void **state)
     fixture_free(f);
 }
 
-// ---- programs that do not load ---------------------------------------------
+// ---- programs that do not load
 
 static void
 rejects_malformed_streams(void **state)
@@ -819,7 +819,7 @@ rejects_control_with_tokens(void **state)
     fixture_free(v.f);
 }
 
-// ---- objects ---------------------------------------------------------------
+// ---- objects
 
 static str
 object_of(fixture *f)
@@ -911,7 +911,7 @@ hostile_instructions(void **state)
     assert_true(ran > 0);
 }
 
-// ---- everything ------------------------------------------------------------
+// ---- everything
 
 int
 main(void)

@@ -3,7 +3,7 @@
 // by brute force, and footprints against painted bytes.
 #include "tests/unit/runtime_programs.h"
 
-// ---- footprints against bytes ----------------------------------------------
+// ---- footprints against bytes
 
 enum { SPAN = 10240 };
 
@@ -108,7 +108,7 @@ footprints_are_byte_exact(void **state)
     assert_true(met > 800 && met < 7200 && covered > 20);
 }
 
-// ---- races against brute force ---------------------------------------------
+// ---- races against brute force
 
 // The oracle's own record of a program: what each instruction touches and does
 // with tokens, in one global order in which it could run.
@@ -555,7 +555,7 @@ races_are_those_of_the_definition(void **state)
     assert_true(racy > 500 && clean > 300);
 }
 
-// ---- everything -------------------------------------------------------------
+// ---- everything
 
 int
 main(void)

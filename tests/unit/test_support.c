@@ -30,7 +30,6 @@ teardown(void **state)
 }
 
 // ---- arena
-// -------------------------------------------------------------------
 
 static void
 arena_gives_zeroed_aligned_memory_again(void **state)
@@ -91,7 +90,6 @@ vec_keeps_elements_and_zeroes_new_ones(void **state)
 }
 
 // ---- strings
-// -----------------------------------------------------------------
 
 static void
 strings_compare(void **state)
@@ -137,7 +135,6 @@ strbuf_grows(void **state)
 }
 
 // ---- numbers
-// -----------------------------------------------------------------
 
 static const char *
 f32_text(arena *a, float x)
@@ -276,7 +273,6 @@ numbers_ignore_the_locale(void **state)
 }
 
 // ---- maps
-// --------------------------------------------------------------------
 
 static void
 map_finds_what_was_put(void **state)
@@ -308,7 +304,6 @@ map_finds_what_was_put(void **state)
 }
 
 // ---- arithmetic
-// ----------------------------------------------------------------
 
 static void
 division_floors_and_ceils(void **state)
@@ -348,7 +343,6 @@ rng_is_splitmix64(void **state)
 }
 
 // ---- diagnostics
-// -----------------------------------------------------------------
 
 static const char *
 rendered(const diags *d, uint32_t i, bool colour)
@@ -440,7 +434,6 @@ diag_numbers_are_unique(void **state)
 }
 
 // ---- files
-// -----------------------------------------------------------------------
 
 static uint32_t
 count_entries(arena *a, const char *dir)

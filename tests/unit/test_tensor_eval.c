@@ -31,7 +31,7 @@ tear_down(void **state)
     return 0;
 }
 
-// ---- text -------------------------------------------------------------------
+// ---- text
 
 static tir_fn *
 parse(const char *text, diags *d)
@@ -76,7 +76,7 @@ assert_verifies(const tir_fn *fn)
     assert_int_equal(d.errors, 0);
 }
 
-// ---- the oracle -------------------------------------------------------------
+// ---- the oracle
 
 static void **
 new_buffers(const tir_fn *fn)
@@ -283,7 +283,7 @@ draw_inputs(const tir_fn *fn, void *const *buf, uint64_t *seed, bool special)
     }
 }
 
-// ---- random functions -------------------------------------------------------
+// ---- random functions
 
 typedef struct {
     tir_fn *fn;
@@ -544,7 +544,7 @@ test_random_functions(void **state)
     }
 }
 
-// ---- sums of products -------------------------------------------------------
+// ---- sums of products
 
 static void
 check_against_plain(const char *text, uint64_t seed)
@@ -588,7 +588,7 @@ test_eval_products(void **state)
                         5);
 }
 
-// ---- the reference ----------------------------------------------------------
+// ---- the reference
 
 typedef struct {
     const tir_fn *fn;

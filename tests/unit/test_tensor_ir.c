@@ -29,7 +29,7 @@ tear_down(void **state)
     return 0;
 }
 
-// ---- text -------------------------------------------------------------------
+// ---- text
 
 static tir_fn *
 parse(const char *text, diags *d)
@@ -283,7 +283,7 @@ test_text_long_chain(void **state)
     assert_round_trip(fn);
 }
 
-// ---- rules ------------------------------------------------------------------
+// ---- rules
 
 static void
 test_rules(void **state)
@@ -368,7 +368,7 @@ test_rules_of_data(void **state)
     assert_breaks(fn, D_TIR_NO_DATA);
 }
 
-// ---- building ---------------------------------------------------------------
+// ---- building
 
 static void
 test_build_folds_and_shares(void **state)
@@ -403,7 +403,7 @@ test_build_folds_and_shares(void **state)
     assert_int_equal(op->nodes.at[minus].imm, 0xffffffffu);
 }
 
-// ---- passes -----------------------------------------------------------------
+// ---- passes
 
 static void
 assert_pass(void (*pass)(tir_fn *), const char *before, const char *after)

@@ -17,7 +17,6 @@
 #include <mpfr.h>
 
 // ---- drawing
-// --------------------------------------------------------------------
 
 static double
 unit(uint64_t *seed)
@@ -75,7 +74,6 @@ draw_real(uint64_t *seed, uint32_t i, double v, double e)
 }
 
 // ---- the rules of two operands
-// --------------------------------------------------------
 
 static long double
 real_binary(num_binary f, long double a, long double b)
@@ -219,7 +217,6 @@ test_exact_results(void **state)
 }
 
 // ---- the rules of one operand
-// ------------------------------------------------------------
 
 static void
 real_sigmoid(mpfr_t r, mpfr_srcptr x)
@@ -390,7 +387,6 @@ test_infinities(void **state)
 }
 
 // ---- conversions
-// ---------------------------------------------------------------------------
 
 static double
 saturate(double x, double lo, double hi)
@@ -499,7 +495,6 @@ test_int_rules(void **state)
 }
 
 // ---- programs
-// ----------------------------------------------------------------------------
 
 typedef struct {
     arena *a;

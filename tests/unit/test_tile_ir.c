@@ -99,7 +99,6 @@ round_trip(fixture *f, const tile_fn *fn)
 }
 
 // ---- building, small
-// ---------------------------------------------------------------
 
 static uint32_t
 add_tensor(tile_fn *fn, const char *name, tir_kind kind, num_dtype dtype,
@@ -186,7 +185,6 @@ bf16(uint16_t x)
 }
 
 // ---- evaluation against loops
-// ---------------------------------------------------------
 
 // y = x * 2.5 + r, r a value a row, over ragged tiles of both dimensions and
 // buffers of two slots.
@@ -478,7 +476,6 @@ test_eval_mixed(void **state)
 }
 
 // ---- faults
-// ------------------------------------------------------------------------------
 
 #define HEAD                                                                   \
     "tile_ir @f target \"trn2\" {\n"                                           \
@@ -596,7 +593,6 @@ test_fault_range(void **state)
 }
 
 // ---- text
-// ----------------------------------------------------------------------------------
 
 static const char *const every_text =
     "tile_ir @every target \"trn1\" {\n"
@@ -743,7 +739,6 @@ test_bad_prefixes(void **state)
 }
 
 // ---- rules
-// -----------------------------------------------------------------------------------
 
 static const struct {
     const char *text, *says;
