@@ -178,7 +178,7 @@ add_param(low_ctx *cx, low_env *env, uint32_t i)
                                t->dtype, b->rank, b->shape);
     cx->fn->tensors.at[b->tensor].at = t->name.at;
     b->is_set = is_input;
-    b->is_target = !is_input;
+    b->is_declared = b->is_target = !is_input;
     map_put_str(&cx->names, str_of(name), 1);
     return true;
 }
@@ -194,6 +194,9 @@ lower_kernel(low_ctx *cx, const ast_decl *k, const int64_t *dims)
         ok &= add_param(cx, &env, i);
     for (uint32_t i = 0; ok && !cx->is_stopped && i < k->body.n; i++)
         low_stmt(cx, &env, k->body.at[i]);
+    for (uint32_t i = 0; i < k->tensors.n; i++)
+        SY_CHECK(env.binds[i].is_set || cx->d->errors > cx->errors,
+                 "tensor %u of a kernel without mistakes is not defined", i);
 }
 
 tir_fn *
@@ -204,6 +207,7 @@ tk_lower(arena *a, diags *d, const tk_module *m, uint32_t kernel,
     const ast_decl *k = m->kernels.at[kernel];
     uint32_t before = d->errors;
     low_ctx cx = {.a = a, .d = d, .names = map_new(a), .next_id = 1};
+    cx.errors = before;
     cx.fn = tir_fn_new(a, str_z(a, k->name.s));
     cx.at = k->name.at;
     low_given_all all = {dims, ndims, inputs, ninputs};

@@ -99,7 +99,7 @@ bind_args(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *args)
             args[i] = expr_bind(env, x, NULL, e->fn->tensors.at[i]->dtype);
         else
             args[i] = *low_materialise(cx, env, x);
-        args[i].is_target = false;
+        args[i].is_target = args[i].is_declared = false;
         ok &= args[i].is_set;
     }
     return ok;
@@ -143,17 +143,18 @@ prepare_result(low_ctx *cx, low_env *in, uint32_t i, const low_bind *want,
     low_bind *b = &in->binds[in->decl->nin + i];
     b->dtype = t->dtype;
     b->rank = t->shape.n;
+    b->is_declared = true;
     if (!low_eval_shape(cx, in->dims, t, b->shape))
         return false;
-    if (!want || !want->is_target)
-        return true;
+    if (!want || !want->is_declared || (b->rank == 0 && want->rank > 0))
+        return true; // a scalar is one value everywhere
     if (!same_shape(b, want)) {
         LOW_REPORT(cx, at, D_SHAPE_MISMATCH,
                    low_shape_text(cx, want->rank, want->shape),
                    low_shape_text(cx, b->rank, b->shape));
         return false;
     }
-    if (want->dtype == b->dtype) {
+    if (want->is_target && want->dtype == b->dtype) {
         b->is_target = true;
         b->tensor = want->tensor;
     }

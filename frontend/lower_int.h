@@ -34,7 +34,8 @@ typedef struct low_env low_env;
 typedef struct {
     bool is_set; // false: a mistake was reported, or not defined yet
     bool is_expr;
-    bool is_target; // a tensor that exists already and is to be defined
+    bool is_declared; // 'shape' and 'dtype' hold before it is defined
+    bool is_target;   // a tensor that exists already and is to be defined
     num_dtype dtype;
     uint32_t rank;
     int64_t shape[TIR_RANK];
@@ -92,6 +93,7 @@ typedef struct {
     tir_fn *fn;
     map names; // of tensors -> how often the name was wanted
     uint32_t work, depth, next_id;
+    uint32_t errors;  // before it began
     bool is_stopped;  // a limit was reached
     loc at;           // statement
     const char *hint; // name it defines

@@ -171,14 +171,14 @@ left_index(low_ctx *cx, const low_bind *b, const ast_stmt *s, uint32_t i,
            low_index *ix)
 {
     loc at = s->subs.at[i]->at;
-    int64_t want = b->is_target ? b->shape[i] : ix->n;
+    int64_t want = b->is_declared ? b->shape[i] : ix->n;
     if (!ix->is_stated)
-        return !b->is_target || fix_index(cx, ix, b->shape[i], at);
+        return !b->is_declared || fix_index(cx, ix, b->shape[i], at);
     if ((ix->lo == 0 || ix->n == 0) && ix->n == want)
         return true;
     LOW_REPORT(cx, ix->at, D_RANGE_START, STR_ARG(ix->name), (long long)want,
                (long long)ix->lo, (long long)(ix->lo + ix->n));
-    if (b->is_target)
+    if (b->is_declared)
         diag_note_add(cx->d, at, "the extent is %lld here",
                       (long long)b->shape[i]);
     return false;

@@ -125,23 +125,34 @@ define_whole(low_ctx *cx, low_env *env, const ast_expr *e, uint32_t result,
     define(cx, env, e, result, &sp, to);
 }
 
+// Whether the result of a call stands for the tensor that takes it.
+static bool
+is_taken(const low_bind *to, const low_bind *from)
+{
+    if (!from->is_set || !to->is_declared)
+        return true;
+    if (to->is_target)
+        return from->tensor == to->tensor;
+    return from->dtype == to->dtype && from->rank == to->rank;
+}
+
 // Result i of a call of a function of tensors: there already, or copied.
 static void
 take_result(low_ctx *cx, low_bind *to, const low_bind *from)
 {
-    bool in_place = to->is_target && from->tensor == to->tensor;
-    if (!from->is_set || !to->is_target || in_place) {
+    if (is_taken(to, from)) {
         *to = *from;
-        to->is_target = false;
+        to->is_target = to->is_declared = false;
         return;
     }
     space sp = whole_space(cx, to->rank, to->shape);
     low_op *op = low_op_new(cx);
     low_end end = {.left = sp.left,
                    .nleft = sp.nleft,
+                   .hint = cx->hint,
                    .dtype = to->dtype,
                    .tensor = to->tensor,
-                   .is_target = true};
+                   .is_target = to->is_target};
     uint32_t root = low_read_bind(cx, op, from, sp.pos);
     *to = low_finish(cx, op, root, &end);
 }

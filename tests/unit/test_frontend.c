@@ -431,6 +431,50 @@ test_inlining(void **state)
     }
 }
 
+// What a function declares of its results holds wherever it is called.
+static void
+test_declared_results(void **state)
+{
+    (void)state;
+    run r = prepare(
+        "fn half[M](x: f32[M]) -> (y: f32[M/2]) { y[i] = x[2*i] }\n"
+        "fn diff[M](x: f32[M+1]) -> (y: f32[M]) "
+        "{ for i in 0..M y[i] = x[i+1] - x[i] }\n"
+        "fn eye[N](d: f32[N]) -> (y: f32[N, N]) "
+        "{ y[i, j] = select(i == j, 1.0, 0.0) }\n"
+        "fn near[N](d: f32[2*N]) -> (y: bf16[N]) { y = half(d) }\n"
+        "fn total[N](x: f32[N]) -> (y: f32) { y = sum[i] x[i] }\n"
+        "fn flat[N](x: f32[N]) -> (y: f32[N]) { y = total(x) }\n"
+        "kernel k[M](x: f32[M], w: f32[M, M]) -> (a: f32[M/2], b: f32[M/4], "
+        "c: f32[M-2], d: f32[M, M], e: f32[M/2], f: f32[M/2], g: f32[M]) {\n"
+        "t = half(x)\na[i] = t[i]\nb = half(half(x))\n"
+        "c = diff(diff(x))\nd = w @ eye(x)\ne = 2 * half(x)\n"
+        "u = near(x + 0.00390625)\nf = u\ng = 2 * flat(x)\n}",
+        "M=8");
+    fill(&r, "x");
+    fill(&r, "w");
+    put(&r, "x", 2, 1); // + 2^-8 is halfway in bf16
+    eval(&r);
+    double total = 0;
+    for (size_t i = 0; i < 8; i++)
+        total += get(&r, "x", i);
+    for (size_t i = 0; i < 64; i++)
+        check(&r, "d", i, value(i));
+    for (size_t i = 0; i < 8; i++)
+        check(&r, "g", i, 2 * total);
+    for (size_t i = 0; i < 6; i++)
+        check(&r, "c", i,
+              get(&r, "x", i + 2) - 2 * get(&r, "x", i + 1) + get(&r, "x", i));
+    for (size_t i = 0; i < 4; i++) {
+        double x = get(&r, "x", 2 * i);
+        check(&r, "a", i, x);
+        check(&r, "e", i, 2 * x);
+        check(&r, "f", i, x == 0 ? 0.00390625 : x); // rounded to bf16
+    }
+    check(&r, "b", 0, get(&r, "x", 0));
+    check(&r, "b", 1, get(&r, "x", 4));
+}
+
 static void
 test_whole_tensors(void **state)
 {
@@ -605,6 +649,7 @@ main(void)
         TEST(test_empty_and_nan),
         TEST(test_layout),
         TEST(test_inlining),
+        TEST(test_declared_results),
         TEST(test_whole_tensors),
         TEST(test_library),
         TEST(test_attention),

@@ -210,6 +210,29 @@ test_rejected_kernels(void **state)
                           "kernel k(x: mxfp8[4]) -> (y: f32) "
                           "{ y = 0 }",
                           "");
+    // Results of functions have the extents declared, wherever they go.
+    check_kernel_rejected("310:1",
+                          "fn f[M](x: f32[M]) -> (y: f32[M/2]) { y[i] = x[i] }"
+                          "\nkernel k[M](x: f32[M]) -> (y: f32[M]) {\n"
+                          "t = f(x)\ny[i] = t[i] }",
+                          "M=8");
+    check_kernel_rejected("310:1",
+                          "fn f[M](x: f32[M]) -> (y: f32[M/2]) { y[i] = x[i] }"
+                          "\nkernel k[M](x: f32[M]) -> (y: f32[M]) {\n"
+                          "y = 2 * f(x) }",
+                          "M=8");
+    check_kernel_rejected("314:2",
+                          "fn f[M](x: f32[M]) -> (y: f32[M, M]) {\n"
+                          "for i in 0..M-1, j in 0..M y[i, j] = x[j] }\n"
+                          "kernel k[M](x: f32[M]) -> (y: f32[M]) {\n"
+                          "t = f(x)\ny[j] = sum[i] t[i, j] }",
+                          "M=4");
+    check_kernel_rejected("311:2",
+                          "fn g[M](x: f32[M]) -> (y: f32[M]) { y = x }\n"
+                          "fn f[M](x: f32[M]) -> (y: f32[M/2]) { y = g(x) }\n"
+                          "kernel k[M](x: f32[M]) -> (y: f32[M]) {\n"
+                          "t = f(x)\ny = x }",
+                          "M=4");
     check_kernel_rejected("100:3",
                           "kernel k(x: f32) -> (y: f32) {\ny = x\n"
                           "kernel l(x: f32) -> (y: f32) { y = x }",
