@@ -38,17 +38,14 @@ read_tensor(low_ctx *cx, low_op *op, const low_bind *b, const low_aff *pos)
 static uint32_t
 read_value(low_ctx *cx, low_op *op, const low_bind *b)
 {
-    for (uint32_t i = op->memo.n; i-- > 0;)
-        if (op->memo.at[i].bind == b)
-            return op->memo.at[i].node;
+    const uint32_t *done = map_get_u64(&op->memo, (uintptr_t)b);
+    if (done)
+        return *done;
     uint32_t node =
         low_expr(cx, op, b->env, b->e, b->pos, num_widened(b->dtype));
     if (node && !b->e->is_literal && b->dtype != b->e->dtype)
         node = tir_cast(cx->fn, &op->op, b->dtype, node);
-    uint32_t slot = op->memo.n;
-    (void)vec_add(cx->a, &op->memo);
-    op->memo.at[slot].bind = b;
-    op->memo.at[slot].node = node;
+    map_put_u64(&op->memo, (uintptr_t)b, node);
     return node;
 }
 

@@ -67,11 +67,7 @@ typedef struct {
     tir_op op;
     const low_index *slot[TIR_INDICES];
     uint32_t nslot;
-    VEC(struct {
-        const low_bind *bind;
-        uint32_t node;
-    })
-    memo;
+    map memo; // address of a low_bind -> node of its value
 } low_op;
 
 // How an operation ends: what it defines over which indices.

@@ -82,6 +82,7 @@ low_op *
 low_op_new(low_ctx *cx)
 {
     low_op *op = ARENA_NEW(cx->a, low_op);
+    op->memo = map_new(cx->a);
     (void)vec_add(cx->a, &op->op.nodes);
     return op;
 }

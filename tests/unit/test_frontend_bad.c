@@ -3,6 +3,8 @@
 // only that; hostile texts neither crash nor run away.
 #include "tests/unit/frontend_kernels.h"
 
+#include <time.h>
+
 // ---- diagnostics
 
 // The numbers and lines of all messages, "207:2 301:5".
@@ -338,6 +340,33 @@ test_expansion(void **state)
     assert_int_equal(diag_number(vec_last(&dg.msgs)->id), 318);
 }
 
+static double
+seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+// Nor does the time: also where all becomes one operation.
+static void
+test_expansion_of_scalars(void **state)
+{
+    (void)state;
+    strbuf b = strbuf_new(mem);
+    strbuf_put(&b, STR("fn f0(x: f32) -> (y: f32) { y = x + x }\n"));
+    for (int i = 1; i < 40; i++)
+        strbuf_printf(&b,
+                      "fn f%d(x: f32) -> (y: f32) { y = f%d(x) + f%d(x) }\n", i,
+                      i - 1, i - 1);
+    strbuf_put(&b, STR("kernel k(x: f32) -> (y: f32) { y = f39(x) }"));
+    tk_module *m = parse_ok(b.p);
+    double before = seconds();
+    assert_null(lower(m, 0, ""));
+    assert_true(seconds() - before < 0.5);
+    assert_int_equal(diag_number(vec_last(&dg.msgs)->id), 318);
+}
+
 // No text crashes; what is accepted obeys the rules of tensor IR.
 static void
 test_mutations(void **state)
@@ -383,7 +412,8 @@ main(void)
         TEST(test_rejected_types),   TEST(test_rejected_extents),
         TEST(test_rejected_kernels), TEST(test_rejected_inputs),
         TEST(test_nesting),          TEST(test_too_many_indices),
-        TEST(test_expansion),        TEST(test_mutations),
+        TEST(test_expansion),        TEST(test_expansion_of_scalars),
+        TEST(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
