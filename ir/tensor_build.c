@@ -278,6 +278,10 @@ int64_t
 tir_elems(const tir_tensor *t)
 {
     int64_t n = 1;
+    // A 0 may come after extents whose product does not fit.
+    for (uint32_t d = 0; d < t->rank; d++)
+        if (!t->shape[d])
+            return 0;
     for (uint32_t d = 0; d < t->rank; d++)
         SY_CHECK(mul_i64(n, t->shape[d], &n), "size of '%s'", t->name);
     return n;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_TENSOR_BYTES ((uint64_t)1 << 40)
+#define MAX_EMPTY_BYTES  ((uint64_t)1 << 58) // with extents of 0 taken as 1
 
 typedef struct {
     const tir_fn *fn;
@@ -66,16 +67,17 @@ tensor_fault(const tir_tensor *t)
 static bool
 tensor_bytes(const tir_tensor *t, uint64_t *out)
 {
+    bool empty = false;
     *out = num_dtype_bytes(t->dtype);
-    for (uint32_t d = 0; d < t->rank; d++)
-        if (t->shape[d] == 0) {
-            *out = 0;
-            return true;
-        }
-    for (uint32_t d = 0; d < t->rank; d++)
-        if (!mul_u64(*out, (uint64_t)t->shape[d], out))
+    // A 0 does not hide the others: they still make strides.
+    for (uint32_t d = 0; d < t->rank; d++) {
+        empty = empty || t->shape[d] == 0;
+        if (!mul_u64(*out, (uint64_t)max_i64(t->shape[d], 1), out))
             return false;
-    return *out <= MAX_TENSOR_BYTES;
+    }
+    bool fits = *out <= (empty ? MAX_EMPTY_BYTES : MAX_TENSOR_BYTES);
+    *out = empty ? 0 : *out;
+    return fits;
 }
 
 // tensor_t2: kind, type, rank, extents; tensor_t3: size; tensor_t4: data.
