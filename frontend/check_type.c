@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types: floats widen to f32, narrower integers to i32 or u32; nothing else
+// Types: floats widen to f32, narrower integers to i32; nothing else
 // mixes without a cast. Integer constants take the type of what they meet.
 #include "frontend/frontend_int.h"
 

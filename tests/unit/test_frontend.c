@@ -171,6 +171,8 @@ test_types(void **state)
     CHECK_EXPR("i8", "c + c", 56);
     CHECK_EXPR("u32", "u - 10", 4294967295.0);
     CHECK_EXPR("u32", "u >> 1", 4);
+    CHECK_EXPR("i32", "cast(u, u8) - 10", -1); // narrower ones become i32
+    CHECK_EXPR("i32", "cast(u, u16) + a", 16);
     CHECK_EXPR("i32", "b >> 1", -2);
     CHECK_EXPR("i32", "2147483647 + a", -2147483642.0);
     CHECK_EXPR("i32", "0x7fffffff", 2147483647.0);
