@@ -355,6 +355,8 @@ ast_broken_stmt(parse_ctx *cx, loc at)
         return;
     cx->is_new_error = false;
     cx->decl->has_lost = true;
+    if (cx->decl->body.n && (*vec_last(&cx->decl->body))->at.begin == at.begin)
+        return; // what came before the mistake was a statement already
     while (n < s.n && is_name_char(s.p[n]))
         n++;
     for (after = n; after < s.n && s.p[after] == ' ';)
@@ -372,7 +374,11 @@ ast_broken_stmt(parse_ctx *cx, loc at)
 void
 ast_broken_decl(parse_ctx *cx)
 {
-    cx->lost = true;
+    // Once for each mistake; recovery comes here for every token. Nothing can
+    // call a kernel, so that one is not missed.
+    cx->lost |= cx->is_new_error && !(cx->decl && cx->decl->is_kernel);
+    cx->is_new_error = false;
+    cx->decl = NULL;
 }
 
 void
@@ -383,6 +389,7 @@ ast_end_decl(parse_ctx *cx, loc at)
     vec_push(cx->a, &cx->m->decls, cx->decl);
     if (cx->decl->is_kernel)
         vec_push(cx->a, &cx->m->kernels, cx->decl);
+    cx->decl = NULL;
 }
 
 void

@@ -184,6 +184,7 @@ void parse_too_deep(parse_ctx *cx, loc at);
 void parse_too_long(parse_ctx *cx, loc at);
 void parse_too_much(parse_ctx *cx, loc at);
 void parse_missing_brace(parse_ctx *cx, loc at);
+bool lex_starts_anew(str s, size_t i); // a statement or '}' from here
 
 // ---- ast.c: what the grammar's actions call --------------------------------
 

@@ -15,6 +15,17 @@ report_shapes(low_ctx *cx, loc at, diag_id id, const char *x, const char *y)
     return false;
 }
 
+// Where the extents of an operand come from, if it has a name.
+static void
+note_shape(low_ctx *cx, const low_env *env, const ast_expr *x,
+           const int64_t *shape)
+{
+    if (x->kind == E_NAME && x->ref == REF_TENSOR && x->rank > 0)
+        diag_note_add(cx->d, env->decl->tensors.at[x->symbol]->name.at,
+                      "'%.*s' is %s", STR_ARG(x->name.s),
+                      low_shape_text(cx, (uint32_t)x->rank, shape));
+}
+
 // Extents of both must agree, the last dimensions aligned.
 static bool
 merge(low_ctx *cx, loc at, uint32_t rank, int64_t *shape, uint32_t n,
@@ -40,9 +51,13 @@ elementwise_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
         const ast_expr *x = e->args.at[i];
         int64_t other[TIR_RANK];
         uint32_t n = (uint32_t)x->rank;
-        if (!low_shape(cx, env, x, other) ||
-            !merge(cx, e->at, rank, shape, n, other))
+        if (!low_shape(cx, env, x, other))
             return false;
+        if (!merge(cx, e->at, rank, shape, n, other)) {
+            note_shape(cx, env, e->args.at[0], shape);
+            note_shape(cx, env, x, other);
+            return false;
+        }
         rank = n > rank ? n : rank;
     }
     return true;
@@ -56,10 +71,13 @@ matmul_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
     int64_t sx[TIR_RANK], sy[TIR_RANK];
     if (!low_shape(cx, env, x, sx) || !low_shape(cx, env, y, sy))
         return false;
-    if (sx[rx - 1] != sy[ry > 1 ? ry - 2 : 0])
-        return report_shapes(cx, e->at, D_MATMUL_MISMATCH,
-                             low_shape_text(cx, rx, sx),
-                             low_shape_text(cx, ry, sy));
+    if (sx[rx - 1] != sy[ry > 1 ? ry - 2 : 0]) {
+        report_shapes(cx, e->at, D_MATMUL_MISMATCH, low_shape_text(cx, rx, sx),
+                      low_shape_text(cx, ry, sy));
+        note_shape(cx, env, x, sx);
+        note_shape(cx, env, y, sy);
+        return false;
+    }
     uint32_t bx = rx > 2 ? rx - 2 : 0, by = ry > 2 ? ry - 2 : 0;
     uint32_t n = bx > by ? bx : by;
     for (uint32_t i = 0; i < bx; i++)

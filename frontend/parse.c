@@ -9,6 +9,27 @@
 
 #include "tk_lex.h"
 
+// A word of the language where a name was meant; 'text' is what was unexpected.
+static str
+misused_word(const parse_ctx *cx, loc at, const char *text)
+{
+    str s = cx->text, word = {s.p + at.begin, at.end - at.begin};
+    size_t i = at.end;
+    char before = at.begin ? s.p[at.begin - 1] : ' ';
+    const char *expecting = strstr(text, "expecting");
+    bool is_word = word.n && word.p[0] >= 'a' && word.p[0] <= 'z' &&
+                   strncmp(text, "unexpected name", 15) != 0;
+    while (i < s.n && s.p[i] == ' ')
+        i++;
+    bool is_named = (i < s.n && s.p[i] == ':') || before == '[' ||
+                    before == '(' || lex_starts_anew(s, at.begin);
+    bool is_decl = str_eq_z(word, "kernel") || str_eq_z(word, "fn");
+    if (is_word && (is_named || (is_decl && cx->in_body) ||
+                    (expecting && strstr(expecting, "name"))))
+        return word;
+    return (str){0};
+}
+
 void
 parse_syntax_error(parse_ctx *cx, loc at, const char *text)
 {
@@ -22,7 +43,11 @@ parse_syntax_error(parse_ctx *cx, loc at, const char *text)
         return;
     }
     const char *comma = strchr(text, ',');
-    diag(cx->d, at, D_SYNTAX, comma ? comma + 2 : text);
+    text = comma ? comma + 2 : text;
+    str word = misused_word(cx, at, text);
+    if (word.n)
+        text = arena_printf(cx->a, "'%.*s' is a reserved word", STR_ARG(word));
+    diag(cx->d, at, D_SYNTAX, text);
 }
 
 void

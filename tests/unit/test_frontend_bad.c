@@ -52,6 +52,7 @@ test_rejected_syntax(void **state)
     (void)state;
     check_rejected("100:2", "y[i, j = x[i, j]");
     check_rejected("100:2 100:4", "t[i, j = x[i, j]\ny = x\nu = (x * )");
+    check_rejected("100:2", "y = x sum[i] w[i]");
     check_rejected("101:2", "y = x $ ");
     check_rejected("100:2", "y = x < x < x");
     check_rejected("107:2", "y[i, j] = x[i, j] + 3abc");
@@ -66,6 +67,33 @@ test_rejected_syntax(void **state)
     // Three mistakes of different kinds, three messages.
     check_rejected("100:2 200:3 227:4",
                    "t[i] = x[i, \ny[i, j] = x[i, j] + q\nu[j] = n[j] + w[j]");
+}
+
+// Words of the language are no names, and the message says so.
+static void
+test_reserved_words(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "kernel sum[M](x: f32[M]) -> (y: f32[M]) { y = x }",
+        "fn kernel(x: f32) -> (y: f32) { y = x }",
+        "kernel k[for](x: f32) -> (y: f32) { y = x }",
+        "kernel k[M](kernel: f32[M]) -> (y: f32[M]) { y = 1 }",
+        "kernel k[M](x: f32[M]) -> (max: f32[M]) { }",
+        "kernel k[M](x: f32[M]) -> (y: f32[M]) { sum = x; y = x }",
+        "kernel k[M](x: f32[M]) -> (y: f32[M]) { min[i] = x[i]; y = x }",
+        "kernel k[M](x: f32[M]) -> (y: f32[M]) { kernel[i] = x[i]; y = x }",
+        "kernel k[M](x: f32[M]) -> (y: f32[M]) { fn = x; y = x }",
+        "kernel k[M](x: f32[M]) -> (y: f32[M]) { y[in] = x[in] }",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        diags_init(&dg, mem);
+        assert_null(parse(texts[i]));
+        if (dg.msgs.n != 1 || !strstr(dg.msgs.at[0].text, "reserved word")) {
+            show_diags();
+            fail_msg("%s", texts[i]);
+        }
+    }
 }
 
 static void
@@ -125,6 +153,7 @@ test_rejected_extents(void **state)
     check_rejected("310:2 310:2", "y[i, j] = x[j, i]");
     check_rejected("311:2", "y = x + tr(x)");
     check_rejected("312:2", "y = x @ x");
+    assert_int_equal(dg.msgs.at[0].notes.n, 2);
     check_rejected("313:2", "y[i, j] = x[i, j + 1]");
     check_rejected("313:2", "y[i, j] = sum[r in 0..5] x[i, r]");
     check_rejected("314:2", "for i in 1..M y[i, j] = x[i, j]");
@@ -158,6 +187,17 @@ test_rejected_kernels(void **state)
 {
     (void)state;
     check_kernel_rejected("104:1", "# nothing\n", "");
+    // A kernel that is lost hides no mistake of the next.
+    check_kernel_rejected(
+        "100:1 203:2",
+        "kernel k[M](x: f32[M) -> (y: f32[M]) { y = x }\n"
+        "kernel l[M](x: f32[M]) -> (y: f32[M]) { y = foo(x) }",
+        "");
+    check_kernel_rejected(
+        "100:1",
+        "fn foo[M](x: f32[M) -> (y: f32[M]) { y = x }\n"
+        "kernel l[M](x: f32[M]) -> (y: f32[M]) { y = foo(x) }",
+        "");
     check_kernel_rejected("300:1",
                           "kernel k[N](x: f32[N]) -> (y: f32[N]) "
                           "{ y = x }",
@@ -408,12 +448,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rejected_syntax),  TEST(test_rejected_names),
-        TEST(test_rejected_types),   TEST(test_rejected_extents),
-        TEST(test_rejected_kernels), TEST(test_rejected_inputs),
-        TEST(test_nesting),          TEST(test_too_many_indices),
-        TEST(test_expansion),        TEST(test_expansion_of_scalars),
-        TEST(test_mutations),
+        TEST(test_rejected_syntax),      TEST(test_reserved_words),
+        TEST(test_rejected_names),       TEST(test_rejected_types),
+        TEST(test_rejected_extents),     TEST(test_rejected_kernels),
+        TEST(test_rejected_inputs),      TEST(test_nesting),
+        TEST(test_too_many_indices),     TEST(test_expansion),
+        TEST(test_expansion_of_scalars), TEST(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
