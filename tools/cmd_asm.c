@@ -39,15 +39,9 @@ cmd_asm(tool *t)
     if (status)
         return status;
     const char *path = t->o.output;
-    if (!path) {
-        const char *slash = strrchr(t->o.file, '/');
-        str base = str_of(slash ? slash + 1 : t->o.file);
-        const char *dot = strrchr(base.p, '.');
-        if (dot && dot > base.p)
-            base.n = (size_t)(dot - base.p);
-        path = arena_printf(t->a, "%.*s.syo", STR_ARG(base));
-    }
-    return put(t, path, (str){object, n}, false);
+    if (!path)
+        status = output_default(t, &path);
+    return status ? status : put(t, path, (str){object, n}, false);
 }
 
 int

@@ -43,17 +43,6 @@ emit_kind(tool *t, sy_program *p)
     return strcmp(e, "tile") == 0 ? SY_EMIT_TILE : SY_EMIT_TENSOR;
 }
 
-// "examples/matmul.tk" -> "matmul.syo"
-static const char *
-default_output(tool *t)
-{
-    const char *slash = strrchr(t->o.file, '/');
-    const char *base = slash ? slash + 1 : t->o.file;
-    const char *dot = strrchr(base, '.');
-    size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
-    return arena_printf(t->a, "%.*s.syo", (int)n, base);
-}
-
 static int
 put_result(tool *t, sy_emit kind, str data)
 {
@@ -61,7 +50,9 @@ put_result(tool *t, sy_emit kind, str data)
     if (!path && kind == SY_EMIT_OBJECT) {
         if (t->o.print_after)
             return 0; // the printing was asked for
-        path = default_output(t);
+        int status = output_default(t, &path);
+        if (status)
+            return status;
     }
     if (!path && t->result) {
         json_object_set_new(t->result, "text", report_text(data));

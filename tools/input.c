@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { INPUT_LIMIT_LOG2 = 40 }; // beyond any file that could be meant
 
@@ -80,6 +81,36 @@ input_compile(tool *t, const sy_module *m, int kernel, const sy_array_type *in,
         .verify_each = t->o.verify_each,
     };
     return (int)sy_compile(t->s, m, &o, p);
+}
+
+static bool
+is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+int
+output_default(tool *t, const char **path)
+{
+    bool dash = strcmp(t->o.file, "-") == 0;
+    if (dash && t->result)
+        return report_failure(t, SY_USAGE,
+                              "--json and the object both want standard "
+                              "output; -o says where the object goes");
+    const char *slash = strrchr(t->o.file, '/');
+    str base = str_of(slash ? slash + 1 : t->o.file);
+    const char *dot = strrchr(base.p, '.');
+    if (dot && dot > base.p)
+        base.n = (size_t)(dot - base.p);
+    *path = dash ? "-" : arena_printf(t->a, "%.*s.syo", STR_ARG(base));
+    if (!dash && is_same_file(t->o.file, *path))
+        return report_failure(t, SY_USAGE,
+                              "the object would replace the input '%s'; -o "
+                              "says where it goes",
+                              t->o.file);
+    return 0;
 }
 
 static int

@@ -4,6 +4,8 @@
 #include "tools/tools.h"
 
 #include <argp.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -24,6 +26,36 @@ enum {
     KEY_JSON,
 };
 
+// ---- mistakes
+// -----------------------------------------------------------------
+
+// Wrong usage is a result, too, for those who read results.
+static _Noreturn void
+end_wrong(tool *t)
+{
+    int status = report_end(t, SY_USAGE);
+    json_decref(t->result);
+    exit(status);
+}
+
+static _Noreturn void wrong(struct argp_state *state, const char *fmt, ...)
+    PRINTF(2, 3);
+
+static _Noreturn void
+wrong(struct argp_state *state, const char *fmt, ...)
+{
+    tool *t = state->input;
+    strbuf b = strbuf_new(t->a);
+    va_list ap;
+    va_start(ap, fmt);
+    strbuf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    if (!t->result)
+        argp_error(state, "%s", b.p);
+    report_failure(t, SY_USAGE, "%s", b.p);
+    end_wrong(t);
+}
+
 // ---- values
 // -------------------------------------------------------------------
 
@@ -32,7 +64,7 @@ take_u64(const char *arg, const char *name, struct argp_state *state)
 {
     uint64_t x = 0;
     if (!str_to_u64(str_of(arg), &x))
-        argp_error(state, "--%s takes a whole number, not '%s'", name, arg);
+        wrong(state, "--%s takes a whole number, not '%s'", name, arg);
     return x;
 }
 
@@ -42,7 +74,7 @@ take_pair(tool *t, const char *arg, const char *name, struct argp_state *state)
 {
     const char *eq = strchr(arg, '=');
     if (!eq || eq == arg || !eq[1])
-        argp_error(state, "--%s takes NAME=FILE, not '%s'", name, arg);
+        wrong(state, "--%s takes NAME=FILE, not '%s'", name, arg);
     return (tool_pair){str_z(t->a, (str){arg, (size_t)(eq - arg)}), eq + 1};
 }
 
@@ -56,7 +88,7 @@ take_dims(tool *t, const char *arg, struct argp_state *state)
         int64_t value = 0;
         str number = {eq ? eq + 1 : arg, eq ? (size_t)(arg + n - eq) - 1 : 0};
         if (!eq || eq == arg || !str_to_i64(number, &value))
-            argp_error(state, "-D takes NAME=NUMBER, not '%.*s'", (int)n, arg);
+            wrong(state, "-D takes NAME=NUMBER, not '%.*s'", (int)n, arg);
         vec_push(t->a, &t->o.dims,
                  (sy_dim){str_z(t->a, (str){arg, (size_t)(eq - arg)}), value});
         arg += n;
@@ -68,7 +100,7 @@ static void
 take_level(tool *t, const char *arg, struct argp_state *state)
 {
     if (arg[0] < '0' || arg[0] > '3' || arg[1])
-        argp_error(state, "-O takes 0, 1, 2 or 3, not '%s'", arg);
+        wrong(state, "-O takes 0, 1, 2 or 3, not '%s'", arg);
     t->o.opt_level = arg[0] - '0';
 }
 
@@ -81,7 +113,7 @@ take_word(const char *arg, const char *name, const char *words,
         if (strcspn(w, " ") == n && strncmp(w, arg, n) == 0)
             return arg;
     }
-    argp_error(state, "--%s takes one of: %s; not '%s'", name, words, arg);
+    wrong(state, "--%s takes one of: %s; not '%s'", name, words, arg);
     return arg;
 }
 
@@ -109,7 +141,7 @@ take_number(tool *t, int key, const char *arg, struct argp_state *state)
         o->limit_instructions = take_u64(arg, "limit-instructions", state);
     o->seeded = o->seeded || key == KEY_ORDERS;
     if (o->orders > UINT32_MAX)
-        argp_error(state, "--orders takes at most %u", UINT32_MAX);
+        wrong(state, "--orders takes at most %u", UINT32_MAX);
     return 0;
 }
 
@@ -117,7 +149,7 @@ static error_t
 take_file(tool *t, const char *arg, struct argp_state *state)
 {
     if (t->o.file)
-        argp_error(state, "one input at a time: '%s' and '%s'", t->o.file, arg);
+        wrong(state, "one input at a time: '%s' and '%s'", t->o.file, arg);
     t->o.file = arg;
     return 0;
 }
@@ -167,7 +199,8 @@ take_option(int key, char *arg, struct argp_state *state) // NOLINT: dispatch
         OPT(KEY_TARGET, "target", "NAME",                                      \
             "the machine (see systole targets)"),                              \
         OPT('D', "dim", "M=512,...", "values of dims"),                        \
-        OPT('O', "opt", "0..3", "how much to optimise (2)"),                   \
+        OPT('O', "opt", "0..3",                                                \
+            "0: no inlining; 1, 2, 3: the same today (2)"),                    \
         OPT(KEY_VERIFY_EACH, "verify-each", NULL,                              \
             "check every rule of the IR after each pass")
 #define ROW_SEED                                                               \
@@ -238,14 +271,49 @@ static const struct {
 #undef COMMAND
 };
 
+// Whether the result goes to a program must be known before the first mistake.
+static bool
+wants_json(int argc, char **argv)
+{
+    bool json = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        json = json || strcmp(argv[i], "--json") == 0;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--usage") == 0 ||
+            strcmp(argv[i], "-?") == 0)
+            return false;
+    }
+    return json;
+}
+
+static void
+parse_with(tool *t, const struct argp *argp, int argc, char **argv)
+{
+    if (wants_json(argc, argv))
+        report_start(t);
+    unsigned flags = t->result ? ARGP_NO_EXIT : 0;
+    if (argp_parse(argp, argc, argv, flags, NULL, t) != 0) {
+        // The C library has said on standard error which.
+        report_failure(t, SY_USAGE,
+                       "an unknown option, or one without its value; "
+                       "systole %s --help lists them",
+                       t->command);
+        end_wrong(t);
+    }
+    if (t->o.json && !t->result)
+        report_start(t);
+    if (!t->o.json) { // it was some option's value
+        json_decref(t->result);
+        t->result = NULL;
+    }
+}
+
 void
 options_parse(tool *t, int argc, char **argv)
 {
-    argp_err_exit_status = 2;
+    argp_err_exit_status = SY_USAGE;
     t->o.opt_level = -1;
-    t->o.limit_instructions = TOOL_LIMIT_INSTRUCTIONS;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].command, t->command) == 0)
-            argp_parse(&commands[i].argp, argc, argv, 0, NULL, t);
+            parse_with(t, &commands[i].argp, argc, argv);
     }
 }

@@ -79,6 +79,13 @@ add_own(tool *t, const diag_msg *m)
 }
 
 void
+report_start(tool *t)
+{
+    t->result = json_pack("{s:s, s:i, s:[], s:[], s:[]}", "command", t->command,
+                          "status", 0, "diagnostics", "errors", "notes");
+}
+
+void
 report_diagnostics(tool *t)
 {
     for (size_t i = 0; i < sy_diagnostic_count(t->s); i++) {

@@ -140,21 +140,12 @@ unknown_command(const char *name)
     return SY_USAGE;
 }
 
-static void
-start_result(tool *t)
-{
-    t->result = json_pack("{s:s, s:i, s:[], s:[], s:[]}", "command", t->command,
-                          "status", 0, "diagnostics", "errors", "notes");
-}
-
 static int
 run_command(tool *t, size_t i, int argc, char **argv)
 {
     t->command = commands[i].name;
     argv[1] = arena_printf(t->a, "systole %s", t->command);
     options_parse(t, argc - 1, argv + 1);
-    if (t->o.json)
-        start_result(t);
     const char *no_colour = getenv("NO_COLOR");
     t->colour = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
     bool list = t->o.list_passes;

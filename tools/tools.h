@@ -43,11 +43,14 @@ typedef struct {
 
 // ---- options.c ----------------------------------------------------------------
 
-// Parses the arguments after the subcommand; exits with status 2 if wrong.
+// Parses the arguments after the subcommand; exits with status 2 if wrong, after
+// the object of --json if that is among them.
 void options_parse(tool *t, int argc, char **argv);
 
 // ---- report.c -----------------------------------------------------------------
 
+// Makes the result of --json.
+void report_start(tool *t);
 // All diagnostics so far, to standard error or into the result.
 void report_diagnostics(tool *t);
 // A sentence on standard error and into the result; gives 'status'.
@@ -72,6 +75,10 @@ int input_compile(tool *t, const sy_module *m, int kernel,
                   const sy_array_type *in, uint32_t nin, sy_program **p);
 // Reads a whole file; 0 or the exit status.
 int input_read(tool *t, const char *path, str *out);
+// Where an object goes without -o: to the input's name with .syo, in the current
+// directory; to standard output if the input is standard input. 0 or the exit
+// status, when that is the input itself or wanted by --json.
+int output_default(tool *t, const char **path);
 // Writes files that appear together or not at all; 0 or the exit status.
 int output_write(tool *t, const tool_pair *file, const str *data, uint32_t n);
 

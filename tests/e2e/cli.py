@@ -159,6 +159,45 @@ def streams(d):
         assert out.startswith((b"tensor_ir", b"tile_ir")), (name, out[:40])
 
 
+def where_objects_go(d):
+    """Without -o: beside nothing that is there already as input."""
+    with open(MATMUL, "rb") as f:
+        source = f.read()
+    small = ["-D", "M=2,K=3,N=2"]
+    back = os.getcwd()
+    os.chdir(d)
+    try:
+        object_, _ = expect(0, "build", "-", *small, stdin=source)
+        assert object_[:4] == b"\x7fELF"
+        text, _ = expect(0, "disasm", "-", stdin=object_)
+        assert expect(0, "asm", "-", stdin=text)[0] == object_
+        expect(2, "build", "-", *small, "--json", stdin=source)
+        assert os.listdir(d) == []
+        expect(0, "build", MATMUL, *small)
+        expect(2, "build", "matmul.syo", says="-o")
+        expect(2, "build", f"{d}/matmul.syo", says="-o")
+        with open("x.syo", "wb") as f:
+            f.write(text)
+        expect(2, "asm", "x.syo", says="-o")
+        with open("x.syo", "rb") as f:
+            assert f.read() == text
+        expect(0, "build", "matmul.syo", "-o", "matmul.syo")
+        with open("matmul.syo", "rb") as f:
+            assert f.read()[:4] == b"\x7fELF"
+        assert sorted(os.listdir(d)) == ["matmul.syo", "x.syo"]
+    finally:
+        os.chdir(back)
+
+
+def optimisation_levels():
+    """As --help says: 0 does not inline, the others are the same."""
+    source = b"kernel k[N](x: f32[N]) -> (y: f32[N]) {\n  t[i] = x[i] + 1.0\n  y[i] = t[i] * 2.0\n}\n"
+    level = [expect(0, "build", "-", "-DN=5", f"-O{k}", "--emit=tile", stdin=source)[0] for k in range(4)]
+    assert level[0] != level[1] and level[1] == level[2] == level[3]
+    out, _ = expect(0, "build", "--help")
+    assert b"0: no inlining; 1, 2, 3: the same today" in b" ".join(out.split())
+
+
 def tile_text_stops_where_it_is(d):
     """Passes above the tile level have nothing to do for tile IR, but are points
     to stop and to print at."""
@@ -211,6 +250,16 @@ def programs(d):
     r = as_json(1, "build", f"{d}/bad.tk", "-D", "N=3")
     e = r["diagnostics"][0]
     assert e["line"] == 2 and e["file"].endswith("bad.tk") and e["severity"] == "error" and e["code"] > 0
+    r = as_json(2, "build", MATMUL, "-D", "M")
+    assert "NAME=NUMBER" in r["errors"][0]
+    assert "whole number" in as_json(2, "run", MATMUL, "--seed", "x")["errors"][0]
+    for option in ("--nonsense", "--kernel"):
+        got, out, err = systole("build", MATMUL, "--json", option)
+        result = json.loads(out)
+        assert got == result["status"] == 2 and result["errors"] and option in err, (out, err)
+    got, out, _ = systole("build", "--json", "--help")
+    assert got == 0 and b"--emit" in out
+    expect(2, "build", "--kernel", "--json", says="which file")
     r = as_json(74, "build", f"{d}/none.tk")
     assert "none.tk" in r["errors"][0]
     with open(f"{d}/x.npy", "wb") as f:
@@ -237,8 +286,9 @@ def signals(d):
 
 def main():
     usage()
-    for part in (missing_files, rejected_inputs, wrong_arrays, streams, tile_text_stops_where_it_is, programs,
-                 check_failures, signals):
+    optimisation_levels()
+    for part in (missing_files, rejected_inputs, wrong_arrays, streams, where_objects_go,
+                 tile_text_stops_where_it_is, programs, check_failures, signals):
         with tempfile.TemporaryDirectory() as d:
             part(d)
 
