@@ -10,7 +10,7 @@ enum { MAX_TENSOR_LOG2 = 40, MAX_OPS = 1 << 13 };
 bool
 low_is_new(const low_ctx *cx, loc at, diag_id id)
 {
-    for (uint32_t i = 0; i < cx->d->msgs.n; i++) {
+    for (uint32_t i = cx->messages; i < cx->d->msgs.n; i++) {
         const diag_msg *m = &cx->d->msgs.at[i];
         if (m->id == id && m->at.source == at.source &&
             m->at.begin == at.begin && m->at.end == at.end)
@@ -208,6 +208,7 @@ tk_lower(arena *a, diags *d, const tk_module *m, uint32_t kernel,
     uint32_t before = d->errors;
     low_ctx cx = {.a = a, .d = d, .names = map_new(a), .next_id = 1};
     cx.errors = before;
+    cx.messages = d->msgs.n;
     cx.fn = tir_fn_new(a, str_z(a, k->name.s));
     cx.at = k->name.at;
     low_given_all all = {dims, ndims, inputs, ninputs};

@@ -89,10 +89,10 @@ typedef struct {
     tir_fn *fn;
     map names; // of tensors -> how often the name was wanted
     uint32_t work, depth, next_id;
-    uint32_t errors;  // before it began
-    bool is_stopped;  // a limit was reached
-    loc at;           // statement
-    const char *hint; // name it defines
+    uint32_t errors, messages; // before it began
+    bool is_stopped;           // a limit was reached
+    loc at;                    // statement
+    const char *hint;          // name it defines
 } low_ctx;
 
 // ---- lower.c ---------------------------------------------------------------

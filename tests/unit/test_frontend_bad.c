@@ -300,6 +300,21 @@ test_rejected_inputs(void **state)
     assert_non_null(tk_lower(mem, &dg, m, 0, &dim, 1, &in, 1));
 }
 
+// What is said of one instance of a kernel is said of the next, too.
+static void
+test_rejected_again(void **state)
+{
+    (void)state;
+    tk_module *m = parse_ok(
+        "fn f[M](x: f32[M]) -> (y: f32[M/2]) { y[i] = x[i] }\n"
+        "kernel k[M](x: f32[M]) -> (y: f32[M]) { t = f(x); y[i] = t[i] }");
+    for (uint32_t i = 1; i <= 30; i++) {
+        assert_null(lower(m, 0, "M=8"));
+        assert_int_equal(dg.errors, i);
+    }
+    assert_non_null(lower(m, 0, "M=0"));
+}
+
 // ---- limits
 
 static const char *
@@ -448,12 +463,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rejected_syntax),      TEST(test_reserved_words),
-        TEST(test_rejected_names),       TEST(test_rejected_types),
-        TEST(test_rejected_extents),     TEST(test_rejected_kernels),
-        TEST(test_rejected_inputs),      TEST(test_nesting),
-        TEST(test_too_many_indices),     TEST(test_expansion),
-        TEST(test_expansion_of_scalars), TEST(test_mutations),
+        TEST(test_rejected_syntax),  TEST(test_reserved_words),
+        TEST(test_rejected_names),   TEST(test_rejected_types),
+        TEST(test_rejected_extents), TEST(test_rejected_kernels),
+        TEST(test_rejected_inputs),  TEST(test_rejected_again),
+        TEST(test_nesting),          TEST(test_too_many_indices),
+        TEST(test_expansion),        TEST(test_expansion_of_scalars),
+        TEST(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
