@@ -138,7 +138,7 @@ is_taken(const low_bind *to, const low_bind *from)
 
 // Result i of a call of a function of tensors: there already, or copied.
 static void
-take_result(low_ctx *cx, low_bind *to, const low_bind *from)
+take_result(low_ctx *cx, low_bind *to, const low_bind *from, const char *hint)
 {
     if (is_taken(to, from)) {
         *to = *from;
@@ -149,7 +149,7 @@ take_result(low_ctx *cx, low_bind *to, const low_bind *from)
     low_op *op = low_op_new(cx);
     low_end end = {.left = sp.left,
                    .nleft = sp.nleft,
-                   .hint = cx->hint,
+                   .hint = hint,
                    .dtype = to->dtype,
                    .tensor = to->tensor,
                    .is_target = to->is_target};
@@ -179,7 +179,7 @@ define_by_call(low_ctx *cx, low_env *env, const ast_stmt *s)
     }
     const low_bind *r = low_call(cx, env, s->value, &want);
     for (uint32_t i = 0; i < n; i++)
-        take_result(cx, to[i], &r[i]);
+        take_result(cx, to[i], &r[i], want.hints[i]);
 }
 
 static void

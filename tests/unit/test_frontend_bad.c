@@ -252,7 +252,17 @@ test_rejected_kernels(void **state)
                           "kernel k(x: mxfp8[4]) -> (y: f32) "
                           "{ y = 0 }",
                           "");
-    // Results of functions have the extents declared, wherever they go.
+    check_kernel_rejected("100:3",
+                          "kernel k(x: f32) -> (y: f32) {\ny = x\n"
+                          "kernel l(x: f32) -> (y: f32) { y = x }",
+                          "");
+}
+
+// Results of functions have the extents declared, wherever they go.
+static void
+test_rejected_results(void **state)
+{
+    (void)state;
     check_kernel_rejected("310:1",
                           "fn f[M](x: f32[M]) -> (y: f32[M/2]) { y[i] = x[i] }"
                           "\nkernel k[M](x: f32[M]) -> (y: f32[M]) {\n"
@@ -275,10 +285,6 @@ test_rejected_kernels(void **state)
                           "kernel k[M](x: f32[M]) -> (y: f32[M]) {\n"
                           "t = f(x)\ny = x }",
                           "M=4");
-    check_kernel_rejected("100:3",
-                          "kernel k(x: f32) -> (y: f32) {\ny = x\n"
-                          "kernel l(x: f32) -> (y: f32) { y = x }",
-                          "");
 }
 
 static void
@@ -463,13 +469,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rejected_syntax),  TEST(test_reserved_words),
-        TEST(test_rejected_names),   TEST(test_rejected_types),
-        TEST(test_rejected_extents), TEST(test_rejected_kernels),
-        TEST(test_rejected_inputs),  TEST(test_rejected_again),
-        TEST(test_nesting),          TEST(test_too_many_indices),
-        TEST(test_expansion),        TEST(test_expansion_of_scalars),
-        TEST(test_mutations),
+        TEST(test_rejected_syntax),      TEST(test_reserved_words),
+        TEST(test_rejected_names),       TEST(test_rejected_types),
+        TEST(test_rejected_extents),     TEST(test_rejected_kernels),
+        TEST(test_rejected_results),     TEST(test_rejected_inputs),
+        TEST(test_rejected_again),       TEST(test_nesting),
+        TEST(test_too_many_indices),     TEST(test_expansion),
+        TEST(test_expansion_of_scalars), TEST(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
