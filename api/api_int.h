@@ -67,6 +67,10 @@ void api_enter(sy_session *s);
 sy_status api_leave(sy_session *s, sy_status status);
 // After the jump: records the message, leaves, gives SY_LIMIT.
 sy_status api_out_of_memory(sy_session *s);
+// Options start with their size. A caller that knows fewer of them gives a
+// smaller one, and the rest of 'all' stays; false for more than this library
+// knows, or none.
+NODISCARD bool api_take_options(const void *given, void *all, size_t size);
 // The arena of the call in progress.
 arena *api_scratch(sy_session *s);
 

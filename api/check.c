@@ -71,8 +71,10 @@ check_orders(check_cx *cx)
         check_level again = check_level_new(cx, cx->machine.t, cx->machine.n);
         rt_order order = {true, cx->o->seed + k, cx->o->max_instructions};
         sy_status status = run_machine(cx, &order, &again);
-        if (status != SY_OK)
+        if (status != SY_OK) {
+            arena_restore(cx->a, mark);
             return status;
+        }
         for (uint32_t i = 0; i < again.n; i++) {
             uint32_t size = num_dtype_bytes(again.t[i].dtype);
             uint64_t bytes = api_elems(&again.t[i]) * size;
@@ -242,10 +244,11 @@ sy_status
 sy_check(sy_session *s, sy_program *p, const sy_check_options *o,
          const sy_check_row **rows, size_t *n)
 {
-    if (!p || !o || o->size != sizeof *o || !rows || !n)
+    sy_check_options all = {0};
+    if (!p || !rows || !n || !api_take_options(o, &all, sizeof all))
         return SY_USAGE;
     *n = 0;
     if (setjmp(s->oom))
         return api_out_of_memory(s);
-    return check_entered(s, p, o, rows, n);
+    return check_entered(s, p, &all, rows, n);
 }

@@ -330,11 +330,13 @@ sy_status
 sy_compile(sy_session *s, const sy_module *m, const sy_compile_options *o,
            sy_program **out)
 {
-    if (!m || !o || !out || o->size != sizeof *o || o->opt_level > 3)
+    sy_compile_options all = {.opt_level = -1};
+    if (!m || !out || !api_take_options(o, &all, sizeof all) ||
+        all.opt_level > 3)
         return SY_USAGE;
     if (setjmp(s->oom))
         return api_out_of_memory(s);
-    return compile_entered(s, m, o, out);
+    return compile_entered(s, m, &all, out);
 }
 
 // ---- what a program is

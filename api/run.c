@@ -255,9 +255,10 @@ run_entered(sy_session *s, sy_program *p, const sy_run_options *o)
 sy_status
 sy_run(sy_session *s, sy_program *p, const sy_run_options *o)
 {
-    if (!p || !o || o->size != sizeof *o)
+    sy_run_options all = {0};
+    if (!p || !api_take_options(o, &all, sizeof all))
         return SY_USAGE;
     if (setjmp(s->oom))
         return api_out_of_memory(s);
-    return run_entered(s, p, o);
+    return run_entered(s, p, &all);
 }

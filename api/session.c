@@ -2,6 +2,8 @@
 // Sessions: lifetime, running out of memory, diagnostics as data.
 #include "api/api_int.h"
 
+#include <string.h>
+
 const char *
 sy_version(void)
 {
@@ -79,6 +81,18 @@ api_scratch(sy_session *s)
         arena_on_oom(s->scratch, &s->oom);
     }
     return s->scratch;
+}
+
+bool
+api_take_options(const void *given, void *all, size_t size)
+{
+    size_t n = 0;
+    if (given)
+        memcpy(&n, given, sizeof n);
+    if (n < sizeof n || n > size)
+        return false;
+    memcpy(all, given, n);
+    return true;
 }
 
 // ---- diagnostics -----------------------------------------------------------

@@ -553,6 +553,35 @@ claims_share_the_roundings(void **state)
     }
 }
 
+// A program compiled against an earlier header gives shorter structures; what
+// follows them in memory is not options.
+static void
+shorter_options_are_taken(void **state)
+{
+    sy_session *s = *state;
+    sy_module *m = parse(s, "matmul.tk", matmul);
+    sy_program *p = NULL;
+    sy_compile_options o = {.size = offsetof(sy_compile_options, opt_level),
+                            .target = "tiny",
+                            .dims = small,
+                            .dim_count = 3,
+                            .opt_level = 99};
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_OK);
+    o.size = sizeof o;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_USAGE);
+    o.size = sizeof o + 1;
+    o.opt_level = -1;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_USAGE);
+    o.size = sizeof o.size - 1;
+    assert_int_equal(sy_compile(s, m, &o, &p), SY_USAGE);
+    const sy_check_row *rows = NULL;
+    size_t n = 0;
+    sy_check_options k = {.size = offsetof(sy_check_options, orders),
+                          .orders = 2};
+    assert_int_equal(sy_check(s, p, &k, &rows, &n), SY_OK);
+    assert_null(row_against(rows, n, "orders"));
+}
+
 // ---- the rest
 
 static void
@@ -606,6 +635,7 @@ main(void)
         T(padded_copies_are_told_apart),
         T(check_passes_and_has_teeth),
         T(claims_share_the_roundings),
+        T(shorter_options_are_taken),
         T(targets_describe_themselves),
         T(sessions_are_independent),
     };
