@@ -52,7 +52,7 @@ class Bad:
 
     def fail(self, name, why, err=""):
         self.failures.append(name)
-        print(f"{name}: {why}\n{err[:2000]}")
+        print(f"{name}: {why}\n{err[:600]}")
 
     def reject(self, name, args, codes, status=1, files=None, stdin=None, says=None):
         """codes: every number expected, in order of appearance, as "E0123"; a

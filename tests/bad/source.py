@@ -115,6 +115,11 @@ def absurd():
                     "one dim too many": "x[" + "0," * 500000 + "0]",
                     "arguments": "max(" + "x," * 300000 + "x)"}.items():
         deep(name, f"kernel k(x: f32) -> (y: f32) {{ y = {e} }}\n")
+    kernel("2^40 copies", "E0318", "fn f0[N](x: f32[N]) -> (y: f32[N]) { y = x + 1 }\n" + "".join(
+        f"fn f{i + 1}[N](x: f32[N]) -> (y: f32[N]) {{ y = f{i}(f{i}(x)) }}\n" for i in range(40)) +
+        "kernel k(x: f32[3]) -> (y: f32[3]) { y = f40(x) }", dims=None)
+    kernel("10^6 statements", "E0109", "kernel k(x: f32) -> (y: f32) {\n" + "t=x\n" * 900000 + "y = x }", dims=None)
+    kernel("5 MB", "E0004", "kernel k(x: f32) -> (y: f32) {\n" + "# y = x\n" * 700000 + "y = x }", dims=None)
     many = range(20000)
     deep("dims", "kernel k[" + ",".join(f"N{i}" for i in many) + "](x: f32) -> (y: f32) { y = z }")
     deep("same dim", "kernel k[" + ",".join("N" for i in many) + "](x: f32) -> (y: f32) { y = z }")
@@ -124,9 +129,6 @@ def absurd():
     deep("statements", "kernel k(x: f32) -> (y: f32) {\n" + "".join(f"t{i} = x + {i}\n" for i in many) + "y = z }")
     deep("chained calls", "fn f0(x: f32) -> (y: f32) { y = z }\n" + "".join(
         f"fn f{i + 1}(x: f32) -> (y: f32) {{ y = f{i}(x) }}\n" for i in range(5000)))
-    deep("doubling", "fn f0[N](x: f32[N]) -> (y: f32[N]) { y = x + 1 }\n" + "".join(
-        f"fn f{i + 1}[N](x: f32[N]) -> (y: f32[N]) {{ y = f{i}(f{i}(x)) }}\n" for i in range(40)) +
-        "kernel k(x: f32[3]) -> (y: f32[3]) { y = f40(x) }")
     deep("rank", "kernel k(x: f32[" + "1," * 20000 + "1]) -> (y: f32) { y = x }")
     deep("comments", "kernel k(x: f32) -> (y: f32) {" + "# y = x\n" * 100000 + "z }")
 

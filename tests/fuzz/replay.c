@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// replay --repair FILE: writes an object with the hash that it should have to
+// standard output.
 // replay [--runs=N] PATH...: drives a fuzz target without libFuzzer, over the
 // files given (and those in directories given) and N mutations of them. The
 // mutations depend on the files' bytes and N alone. An input that crashes the
@@ -24,6 +26,7 @@ enum {
 
 // Provided by targets that know their format better, and by the sanitiser.
 #pragma weak LLVMFuzzerCustomMutator
+#pragma weak object_repair
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*fn)(void));
 
 typedef struct {
@@ -168,10 +171,28 @@ add_path(corpus *c, const char *path)
     closedir(dir);
 }
 
+static int
+repair(const char *path)
+{
+    arena *a = arena_new();
+    str bytes;
+    const char *err = NULL;
+    if (!object_repair || !file_read(a, path, (uint64_t)1 << 30, &bytes, &err))
+        return 1;
+    uint8_t *copy = arena_alloc(a, bytes.n);
+    memcpy(copy, bytes.p, bytes.n);
+    object_repair(copy, bytes.n);
+    bool ok = file_write(a, "-", (str){(const char *)copy, bytes.n}, &err);
+    arena_free(a);
+    return ok ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
     static corpus c;
+    if (argc == 3 && strcmp(argv[1], "--repair") == 0)
+        return repair(argv[2]);
     uint64_t runs = DEFAULT_RUNS;
     c.a = arena_new();
     for (int i = 1; i < argc; i++) {
