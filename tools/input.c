@@ -122,8 +122,11 @@ write_staged(tool *t, const tool_pair *file, const str *data, uint32_t n)
     bool ok = true;
     for (; ok && done < n; done++)
         ok = file_stage(t->a, file[done].path, data[done], &staged[done], &err);
+    // What is written directly can still fail; a rename hardly.
     for (uint32_t i = 0; ok && i < n; i++)
-        ok = file_commit(t->a, &staged[i], &err);
+        ok = staged[i].temp || file_commit(t->a, &staged[i], &err);
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = !staged[i].temp || file_commit(t->a, &staged[i], &err);
     for (uint32_t i = 0; i < done; i++)
         file_discard(&staged[i]);
     return ok ? 0 : report_failure(t, SY_IO, "%s", err);
