@@ -312,6 +312,7 @@ options_parse(tool *t, int argc, char **argv)
 {
     argp_err_exit_status = SY_USAGE;
     t->o.opt_level = -1;
+    t->o.limit_instructions = TOOL_LIMIT_INSTRUCTIONS;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].command, t->command) == 0)
             parse_with(t, &commands[i].argp, argc, argv);
