@@ -79,7 +79,7 @@ wrong_calls(void **state)
     sy_session *s = *state;
     sy_module *m = NULL;
     sy_program *p = program(s);
-    sy_run_options run = {.size = sizeof run - 1};
+    sy_run_options run = {.size = sizeof run + 1};
     sy_check_options check = {.size = 0};
     sy_compile_options compile = {.size = sizeof compile, .opt_level = 4};
     const sy_check_row *rows;
