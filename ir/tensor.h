@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensor IR: what a kernel computes, over concrete extents. A function is a
 // list of tensors and of operations in order; each operation defines one whole
-// tensor by one scalar expression over an index space:
+// tensor, nearly always by one scalar expression over an index space:
 //     out[i0, .., in-1] = [reduce over r0, .., rm-1 of] expr(i, r)
 // An expression is a DAG of typed scalar nodes; its leaves are constants, index
-// values and affine reads. Reads widen to a register type (f32, i32, u32,
-// bool); only a cast node and the store into 'out' round. A filter on a
-// reduction is a select with the reduction's identity.
+// values, affine reads, and gathers, whose subscripts depend on data. Reads
+// widen to a register type (f32, i32, u32, bool); only a cast node and the
+// store into 'out' round. A filter on a reduction is a select with the
+// reduction's identity. Scatters, sorts and reshapes are operations of their
+// own; a recurrence is a run of maps and reductions that are evaluated together,
+// one value of their common time index after the other.
 #ifndef SY_IR_TENSOR_H
 #define SY_IR_TENSOR_H
 
@@ -17,6 +20,7 @@ enum {
     TIR_RANK = 8,     // dimensions of a tensor
     TIR_INDICES = 16, // out and reduction indices of one operation
 };
+#define TIR_ABSENT 0xffffffffu // no tensor
 
 typedef enum {
     TIR_INPUT = 1,
@@ -32,6 +36,10 @@ typedef struct {
     uint32_t rank;
     int64_t shape[TIR_RANK]; // zero is an extent
     const void *data;        // TIR_CONST: row-major elements
+    // TIR_OUTPUT: 1 + the input of the same type whose place in memory it takes
+    // over (an 'inout' parameter); 0: none. Values are those of two tensors:
+    // the input keeps its elements wherever it is read.
+    uint32_t updates;
     loc at;
 } tir_tensor;
 
@@ -42,11 +50,15 @@ typedef struct {
     int64_t k[TIR_INDICES];
 } tir_aff;
 
+// Subscript d is sub[d], plus the value of node dyn[d] where that is not 0 (an
+// i32; the sum is exact). A gather outside its tensor that has no fill is a
+// fault of the run.
 typedef struct {
     uint32_t tensor;
-    tir_aff sub[TIR_RANK]; // one per dimension of the tensor
-    bool has_fill;         // outside the tensor, the value is 'fill'
-    num_word fill;         // in the tensor's register type
+    tir_aff sub[TIR_RANK];  // one per dimension of the tensor
+    uint32_t dyn[TIR_RANK]; // TIR_N_GATHER, targets of scatters
+    bool has_fill;          // outside the tensor, the value is 'fill'
+    num_word fill;          // in the tensor's register type
 } tir_read;
 
 typedef enum {
@@ -58,6 +70,7 @@ typedef enum {
     TIR_N_BINARY, // func2(arg0, arg1)
     TIR_N_SELECT, // arg0 (bool) ? arg1 : arg2
     TIR_N_CAST,   // arg0 rounded to dtype 'to', then widened again
+    TIR_N_GATHER, // reads[read], some dyn of which is not 0
 } tir_node_kind;
 
 typedef struct {
@@ -72,15 +85,50 @@ typedef struct {
     tir_aff aff;
 } tir_node;
 
+typedef enum {
+    TIR_MAP, // a map or a reduction, as above
+    // out starts as 'init' (TIR_ABSENT: all elements the identity of 'reduce',
+    // 0 when that is NONE); then, for every point of the index space i0.. in
+    // row-major order (nred = 0) for which node 'guard' is true (0: always),
+    // out[target] = root, or = step(reduce, out[target], root) with reduce one
+    // of SUM MAX MIN, for which out has the full type of a register (f32, i32,
+    // u32): nothing is rounded on the way but by the steps. A target outside
+    // out is a fault. Target subscripts need no dyn.
+    TIR_SCATTER,
+    // Along dimension 'axis' of 'src', whose extent in out is at most that in
+    // src: the elements in ascending (or 'descending') order, or, if
+    // 'positions' is set, where in src they stood (out is i32). The sort is
+    // stable; NaN is the greatest, zeros are equal. No nodes.
+    TIR_SORT,
+    // The elements of 'src' in row-major order: same type, same number of
+    // them. No nodes.
+    TIR_RESHAPE,
+} tir_op_kind;
+
 typedef struct {
-    uint32_t out; // tensor; its shape gives the extents of i0..
+    tir_op_kind kind;
+    uint32_t out; // tensor; of a map, its shape gives the extents of i0..
     uint32_t nout, nred;
     int64_t extent[TIR_INDICES];
     num_reduce reduce;   // NUM_R_NONE: a map (nred = 0)
     VEC(tir_node) nodes; // index 0 is unused; args precede their users
     VEC(tir_read) reads;
     uint32_t root; // stored (after reduction) with the store rounding of out
-    loc at;        // the statement
+    // Recurrences. Consecutive maps and reductions of the same 'group' (not 0)
+    // have a time index of the same extent, out index 'time' of each. For t
+    // ascending (descending if 'backward'), they are evaluated in order at
+    // that t. They may read tensors of the group at time subscript t - c
+    // (t + c), a constant c >= 1, or c = 0 of those defined earlier in the
+    // group; a read before the first t needs a fill.
+    uint32_t group, time;
+    bool backward;
+    // TIR_SCATTER
+    tir_read target; // of tensor out
+    uint32_t guard, init;
+    // TIR_SORT, TIR_RESHAPE
+    uint32_t src, axis;
+    bool descending, positions;
+    loc at; // the statement
 } tir_op;
 
 typedef struct {
