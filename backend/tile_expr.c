@@ -270,6 +270,7 @@ lower_node(expr *x, uint32_t i, num_dtype want)
     case TIR_N_CONST:
         return (tile_val){.kind = VAL_IMM, .as = n->as, .imm = n->imm};
     case TIR_N_AFFINE: return lower_affine(x, n);
+    case TIR_N_GATHER:
     case TIR_N_READ: {
         const tir_read *rd = &x->op->reads.at[n->read];
         if (x->lw->local[rd->tensor].present)

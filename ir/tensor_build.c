@@ -92,6 +92,7 @@ tir_arity(const tir_node *n)
     case TIR_N_NONE:
     case TIR_N_CONST:
     case TIR_N_AFFINE:
+    case TIR_N_GATHER:
     case TIR_N_READ: return 0;
     case TIR_N_UNARY:
     case TIR_N_CAST: return 1;
@@ -398,6 +399,7 @@ tir_copy_node(tir_fn *fn, tir_op *dst, const tir_op *src, const tir_node *n,
             return false;
         *out = tir_affine(fn, dst, &aff);
         return true;
+    case TIR_N_GATHER:
     case TIR_N_READ:
         return copy_read(fn, dst, src, &src->reads.at[n->read], subst, out);
     case TIR_N_UNARY:

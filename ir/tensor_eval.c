@@ -88,6 +88,7 @@ eval_node(const body *b, uint32_t node, int64_t n)
     case TIR_N_NONE:
     case TIR_N_CONST: break; // filled once
     case TIR_N_AFFINE: eval_affine(b, &nd->aff, n, out); break;
+    case TIR_N_GATHER:
     case TIR_N_READ: eval_read(b, &b->op->reads.at[nd->read], n, out); break;
     case TIR_N_UNARY: num_row1(nd->func1, as, (size_t)n, out, x); break;
     case TIR_N_BINARY: num_row2(nd->func2, as, (size_t)n, out, x, y, 1); break;

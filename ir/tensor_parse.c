@@ -266,6 +266,7 @@ node_gives(const tir_op *op, const tir_node *n)
     case TIR_N_NONE:
     case TIR_N_CONST:
     case TIR_N_AFFINE:
+    case TIR_N_GATHER:
     case TIR_N_READ: break;
     }
     return NUM_AS_NONE;

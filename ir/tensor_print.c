@@ -122,6 +122,7 @@ put_node(const printer *p, uint32_t node)
         put_aff(p, &n->aff);
         strbuf_putc(p->out, ')');
         break;
+    case TIR_N_GATHER:
     case TIR_N_READ: put_read(p, &p->op->reads.at[n->read]); break;
     case TIR_N_UNARY: put_call(p, num_unary_name(n->func1), n); break;
     case TIR_N_BINARY: put_call(p, num_binary_name(n->func2), n); break;

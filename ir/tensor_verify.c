@@ -317,6 +317,7 @@ is_function_known(const tir_node *n)
     case TIR_N_NONE:
     case TIR_N_CONST:
     case TIR_N_AFFINE:
+    case TIR_N_GATHER:
     case TIR_N_READ: break;
     }
     return false;
@@ -357,6 +358,7 @@ check_node(const checker *c, uint32_t node)
         if (n->as != NUM_AS_I32)
             return malformed(c, node, "not an i32");
         return tir_op_is_empty(c->op) || check_aff(c, &n->aff, node, &lo, &hi);
+    case TIR_N_GATHER:
     case TIR_N_READ: return check_read(c, node);
     case TIR_N_UNARY:
     case TIR_N_BINARY:
