@@ -150,6 +150,12 @@ typedef struct isa_target {
     uint32_t dma_queues;  // 16
     uint32_t psum_dtypes; // bit per num_dtype a matmul may write
     uint32_t pe_dtypes;   // bit per num_dtype it may read
+    uint32_t pe_tile;     // fewest rows or columns of a tile of the array
+    uint32_t psum_span;   // banks that one matmul may write
+    uint32_t pe_exact;    // types that a transpose moves as bits
+    uint32_t pe_double;   // types of the double-row mode
+    uint32_t pe_mx;       // packed types of the MX mode
+    uint32_t mx_results;  // packed types that quantize_mx makes
     // Constants of the timing and energy model, with their origin, in order.
     uint32_t nconst;
     const struct isa_constant {

@@ -115,7 +115,8 @@ isa_in(int64_t v, uint64_t mask)
 int64_t isa_rule_elems(const isa_ap *p);
 int64_t isa_rule_outer(const isa_ap *p, int64_t inner);
 int64_t isa_rule_fits(const isa_ap *p, int64_t sbuf, int64_t psum);
-int64_t isa_rule_in_bank(const isa_ap *p, int64_t psum, int64_t banks);
+int64_t isa_rule_in_banks(const isa_ap *p, int64_t psum, int64_t banks,
+                          int64_t span);
 int64_t isa_rule_start_ok(int64_t part, int64_t n, int64_t partitions);
 int64_t isa_rule_takes1(int64_t func, int64_t as);
 int64_t isa_rule_takes2(int64_t func, int64_t as);

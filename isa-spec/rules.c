@@ -60,17 +60,17 @@ isa_rule_fits(const isa_ap *p, int64_t sbuf, int64_t psum)
 }
 
 int64_t
-isa_rule_in_bank(const isa_ap *p, int64_t psum, int64_t banks)
+isa_rule_in_banks(const isa_ap *p, int64_t psum, int64_t banks, int64_t span)
 {
     int64_t lo, hi, bank = banks > 0 ? psum / banks : psum;
     if (!reach(p, &lo, &hi))
         return 1;
-    if (bank <= 0 || hi - lo > bank)
+    if (bank <= 0 || hi - lo > bank * span)
         return 0;
     if (p->reg)
         return 1;
     int64_t first = p->offset + lo, last = p->offset + hi - 1;
-    return first >= 0 && first / bank == last / bank;
+    return first >= 0 && last / bank - first / bank < span;
 }
 
 // More than half of the partitions start at 0, more than a quarter at a half,

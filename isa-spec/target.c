@@ -37,7 +37,7 @@ static const cap caps[] = {
     {"partitions", offsetof(isa_target, partitions), CAP_U32, 128},
     {"pe_rows", offsetof(isa_target, pe_rows), CAP_U32, 128},
     {"pe_cols", offsetof(isa_target, pe_cols), CAP_U32, 128},
-    {"pe_moving", offsetof(isa_target, pe_moving), CAP_U32, 512},
+    {"pe_moving", offsetof(isa_target, pe_moving), CAP_U32, 8192},
     {"sbuf_bytes", offsetof(isa_target, sbuf_bytes), CAP_U64, 1u << 19},
     {"psum_bytes", offsetof(isa_target, psum_bytes), CAP_U64, 1u << 19},
     {"psum_banks", offsetof(isa_target, psum_banks), CAP_U32, 1024},
@@ -45,6 +45,12 @@ static const cap caps[] = {
     {"dma_queues", offsetof(isa_target, dma_queues), CAP_U32, ISA_QUEUES},
     {"psum_dtypes", offsetof(isa_target, psum_dtypes), CAP_TYPES, 0},
     {"pe_dtypes", offsetof(isa_target, pe_dtypes), CAP_TYPES, 0},
+    {"pe_tile", offsetof(isa_target, pe_tile), CAP_U32, 128},
+    {"psum_span", offsetof(isa_target, psum_span), CAP_U32, 1024},
+    {"pe_exact", offsetof(isa_target, pe_exact), CAP_TYPES, 0},
+    {"pe_double", offsetof(isa_target, pe_double), CAP_TYPES, 0},
+    {"pe_mx", offsetof(isa_target, pe_mx), CAP_TYPES, 0},
+    {"mx_results", offsetof(isa_target, mx_results), CAP_TYPES, 0},
 };
 
 typedef struct {
@@ -96,7 +102,7 @@ static bool
 parse_types(reader *r, str w, uint32_t *mask)
 {
     *mask = 0;
-    for (str rest = w; rest.n;) {
+    for (str rest = w; rest.n && !str_eq_z(w, "none");) {
         const char *comma = memchr(rest.p, ',', rest.n);
         str one = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
         num_dtype t = num_dtype_parse(one.p, one.n);

@@ -148,10 +148,10 @@ in_psum(const certifier *c, const rt_record *r, const use *u)
     const isa_target *t = c->p->target;
     int64_t bank = (int64_t)t->psum_bytes / max_i64(t->psum_banks, 1);
     int64_t last = u->at.base + u->at.shape->extent - 1;
-    if (u->at.base / bank == last / bank)
+    if (last / bank - u->at.base / bank < (int64_t)t->psum_span)
         return true;
     diag(c->d, rec_loc(c, r), D_RT_BANK, rec_text(c, r), (long long)u->at.base,
-         (long long)last);
+         (long long)last, t->psum_span);
     return false;
 }
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-// "f32,bf16" as a mask of element types; another value as it is.
+// "f32,bf16" or "none" as a mask of element types; another value as it is.
 static void
 emit_value(const gen *g, strbuf *out, const gen_const *c)
 {
@@ -15,7 +15,7 @@ emit_value(const gen *g, strbuf *out, const gen_const *c)
     const gen_enum *e = &g->enums.at[gen_find_enum(g, STR("dtype"))];
     str rest = c->value;
     strbuf_put(out, STR("0"));
-    while (rest.n) {
+    while (rest.n && !str_eq_z(c->value, "none")) {
         const char *comma = memchr(rest.p, ',', rest.n);
         str w = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
         if (gen_find_value(e, w) <= 0)

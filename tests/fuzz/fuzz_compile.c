@@ -167,7 +167,7 @@ is_small(sy_program *p)
 static void
 compile(sy_session *s, const sy_module *m, uint32_t kernel, uint32_t choice)
 {
-    static const char *const targets[] = {"tiny", "trn2", "tiny", "trn3"};
+    static const char *const targets[] = {"tiny", "trn2", "trn4", "trn3"};
     static const int64_t extents[] = {3, 5, 2, 17, 1, 33, 4, 0};
     sy_kind kind = sy_module_kind(m);
     sy_dim dims[DIMS];

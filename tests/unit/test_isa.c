@@ -506,7 +506,7 @@ static const illegal broken[] = {
      "parts=2 dst_parts=2",
      "C8"},
     {"tensor",
-     "matmul dst=psum[0,0x0]bf16{(1,2)} a=sbuf[0,0x0]bf16{(1,2)} "
+     "matmul dst=psum[0,0x0]f16{(1,2)} a=sbuf[0,0x0]bf16{(1,2)} "
      "parts=2 dst_parts=2",
      "C9"},
     {"tensor",
@@ -875,13 +875,34 @@ shipped_targets_are_what_their_texts_say(void **state)
     arena_free(f.a);
 }
 
+static bool
+same_capabilities(const isa_target *a, const isa_target *b)
+{
+    isa_target x = *a, y = *b;
+    x.name = y.name = x.text = y.text = NULL;
+    x.nconst = y.nconst = 0;
+    x.constant = y.constant = NULL;
+    return memcmp(&x, &y, sizeof x) == 0;
+}
+
+static double
+constant(const isa_target *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->nconst; i++)
+        if (strcmp(t->constant[i].name, name) == 0)
+            return t->constant[i].value;
+    fail_msg("%s has no '%s'", t->name, name);
+    return 0;
+}
+
 static void
 targets_have_the_public_figures(void **state)
 {
     (void)state;
-    const isa_target *t1 = isa_target_find("trn1"), *t2, *t3, *tiny;
+    const isa_target *t1 = isa_target_find("trn1"), *t2, *t3, *t4, *tiny;
     t2 = isa_target_find("trn2");
     t3 = isa_target_find("trn3");
+    t4 = isa_target_find("trn4");
     tiny = isa_target_find("tiny");
     assert_int_equal(t1->sbuf_bytes, 192 * 1024 - 16 * 1024);
     assert_int_equal(t2->sbuf_bytes, 224 * 1024 - 16384 - 8);
@@ -891,6 +912,22 @@ targets_have_the_public_figures(void **state)
     assert_int_equal(t2->hbm_bytes, 96ull * 1024 * 1024 * 1024 / 8);
     assert_int_equal(t2->psum_dtypes, 1u << DT_F32);
     assert_int_equal(t3->psum_dtypes, 1u << DT_F32 | 1u << DT_BF16);
+    assert_int_equal(t1->pe_tile, 64);
+    assert_int_equal(t2->pe_tile, 32);
+    assert_int_equal(t1->pe_exact | t1->pe_double | t1->pe_mx, 0);
+    assert_int_equal(t2->pe_double, 1u << DT_F8E4M3 | 1u << DT_F8E5M2);
+    assert_int_equal(t2->pe_mx | t2->mx_results, 0);
+    // One matmul: a bank until Trainium3, then all of PSUM.
+    assert_int_equal(t2->psum_span, 1);
+    assert_int_equal(t3->psum_span * t3->psum_bytes / t3->psum_banks, 4096 * 4);
+    assert_int_equal(t3->pe_moving * 2, 4096 * 4);
+    // The projection: capabilities of trn3 and the rates of the press.
+    assert_true(same_capabilities(t3, t4));
+    assert_true(constant(t4, "hbm_rate") == 4 * constant(t3, "hbm_rate"));
+    assert_true(constant(t4, "pe_mx_rate") == 3 * constant(t3, "pe_mx_rate"));
+    assert_true(constant(t4, "pe_mx4_rate") == 6 * constant(t3, "pe_mx4_rate"));
+    for (uint32_t i = 0; i < t4->nconst; i++)
+        assert_string_not_equal(t4->constant[i].tag, "documented");
     assert_int_equal(tiny->partitions, 16);
     assert_int_equal(tiny->sbuf_bytes, 4096);
     assert_int_equal(tiny->psum_bytes, 512);
