@@ -184,7 +184,9 @@ $(COMMAND): $(TOOL_OBJ) $(STATIC)
 $(B)/unit/%: tests/unit/%.c $(STATIC) Makefile | $(GEN_HDR)
 	$(call say,TEST  $<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(STATIC) $(TEST_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(STATIC) \
+	  $(TEST_LDLIBS) $(LDLIBS)
+$(B)/unit/test_numerics_func: $(B)/obj/tests/exhaustive/oracle.o
 
 test-build: build $(UNIT)
 -include tests/fuzz/fuzz.mk

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scalar functions in MPFR. Every row of funcs.def that has a binary32
+// class needs an entry here.
+#include "tests/exhaustive/oracle.h"
+
+#include <math.h>
+
+// ---- functions that MPFR lacks
+
+static int
+copy(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    return mpfr_set(y, x, r);
+}
+
+static int
+sign(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    if (mpfr_nan_p(x) || mpfr_zero_p(x))
+        return mpfr_set(y, x, r);
+    return mpfr_set_si(y, mpfr_sgn(x), r);
+}
+
+static int
+relu(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    if (!mpfr_nan_p(x) && mpfr_sgn(x) <= 0) {
+        mpfr_set_zero(y, 1);
+        return 0;
+    }
+    return mpfr_set(y, x, r);
+}
+
+static int
+recip(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    return mpfr_ui_div(y, 1, x, r);
+}
+
+static int
+rsqrt(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    if (mpfr_zero_p(x)) { // IEEE rSqrt keeps the zero's sign
+        mpfr_set_inf(y, mpfr_signbit(x) ? -1 : 1);
+        return 0;
+    }
+    return mpfr_rec_sqrt(y, x, r);
+}
+
+// x * gate(x) where the gate's limits times an infinity are no number.
+static bool
+gated_limit(mpfr_t y, const mpfr_t x)
+{
+    if (!mpfr_inf_p(x))
+        return false;
+    if (mpfr_sgn(x) > 0)
+        mpfr_set_inf(y, 1);
+    else
+        mpfr_set_zero(y, -1);
+    return true;
+}
+
+// x / (1 + e^-u)
+static void
+times_sigmoid(mpfr_t y, const mpfr_t x, const mpfr_t u)
+{
+    mpfr_t e;
+    mpfr_init2(e, mpfr_get_prec(y));
+    mpfr_neg(e, u, MPFR_RNDN);
+    mpfr_exp(e, e, MPFR_RNDN);
+    mpfr_add_ui(e, e, 1, MPFR_RNDN);
+    mpfr_div(y, x, e, MPFR_RNDN);
+    mpfr_clear(e);
+}
+
+static int
+sigmoid(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t one;
+    mpfr_init2(one, 8);
+    mpfr_set_ui(one, 1, r);
+    times_sigmoid(y, one, x);
+    mpfr_clear(one);
+    return 0;
+}
+
+static int
+silu(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    (void)r;
+    if (!gated_limit(y, x))
+        times_sigmoid(y, x, x);
+    return 0;
+}
+
+static int
+gelu(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t s;
+    if (gated_limit(y, x))
+        return 0;
+    mpfr_init2(s, mpfr_get_prec(y));
+    mpfr_sqrt_ui(s, 2, r);
+    mpfr_div(s, x, s, r);
+    mpfr_neg(s, s, r);
+    mpfr_erfc(s, s, r);
+    mpfr_mul(y, s, x, r);
+    mpfr_div_ui(y, y, 2, r);
+    mpfr_clear(s);
+    return 0;
+}
+
+static int
+gelu_tanh(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t u, c;
+    if (gated_limit(y, x))
+        return 0;
+    mpfr_inits2(mpfr_get_prec(y), u, c, (mpfr_ptr)0);
+    mpfr_sqr(u, x, r);
+    mpfr_mul_ui(u, u, 44715, r);
+    mpfr_div_ui(u, u, 1000000, r);
+    mpfr_add_ui(u, u, 1, r);
+    mpfr_mul(u, u, x, r);
+    mpfr_const_pi(c, r);
+    mpfr_ui_div(c, 8, c, r);
+    mpfr_sqrt(c, c, r); // 2 sqrt(2 / pi)
+    mpfr_mul(u, u, c, r);
+    times_sigmoid(y, x, u);
+    mpfr_clears(u, c, (mpfr_ptr)0);
+    return 0;
+}
+
+static int
+softplus(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    bool positive = !mpfr_nan_p(x) && mpfr_sgn(x) > 0;
+    mpfr_t e;
+    mpfr_init2(e, mpfr_get_prec(y));
+    mpfr_exp(e, x, r);
+    if (positive) // x + log(1 + e^-x)
+        mpfr_ui_div(e, 1, e, r);
+    mpfr_log1p(e, e, r);
+    mpfr_set(y, e, r);
+    if (positive)
+        mpfr_add(y, e, x, r);
+    mpfr_clear(e);
+    return 0;
+}
+
+// ---- the tables
+
+typedef int mpfr_unary(mpfr_t y, const mpfr_t x, mpfr_rnd_t r);
+typedef int mpfr_binary(mpfr_t y, const mpfr_t a, const mpfr_t b, mpfr_rnd_t r);
+
+static mpfr_unary *const unary[NUM_U_COUNT] = {
+    [NUM_COPY] = copy,
+    [NUM_NEG] = mpfr_neg,
+    [NUM_ABS] = mpfr_abs,
+    [NUM_SIGN] = sign,
+    [NUM_FLOOR] = mpfr_rint_floor,
+    [NUM_CEIL] = mpfr_rint_ceil,
+    [NUM_ROUND] = mpfr_rint_roundeven,
+    [NUM_TRUNC] = mpfr_rint_trunc,
+    [NUM_SQRT] = mpfr_sqrt,
+    [NUM_RSQRT] = rsqrt,
+    [NUM_RECIP] = recip,
+    [NUM_EXP] = mpfr_exp,
+    [NUM_EXPM1] = mpfr_expm1,
+    [NUM_LOG] = mpfr_log,
+    [NUM_LOG1P] = mpfr_log1p,
+    [NUM_TANH] = mpfr_tanh,
+    [NUM_ERF] = mpfr_erf,
+    [NUM_SIGMOID] = sigmoid,
+    [NUM_GELU] = gelu,
+    [NUM_GELU_TANH] = gelu_tanh,
+    [NUM_SILU] = silu,
+    [NUM_SOFTPLUS] = softplus,
+    [NUM_RELU] = relu,
+    [NUM_SIN] = mpfr_sin,
+    [NUM_COS] = mpfr_cos,
+    [NUM_TAN] = mpfr_tan,
+    [NUM_ASIN] = mpfr_asin,
+    [NUM_ACOS] = mpfr_acos,
+    [NUM_ATAN] = mpfr_atan,
+    [NUM_SINH] = mpfr_sinh,
+    [NUM_COSH] = mpfr_cosh,
+    [NUM_SQUARE] = mpfr_sqr,
+};
+
+static mpfr_binary *const binary[NUM_B_COUNT] = {
+    [NUM_ADD] = mpfr_add, [NUM_SUB] = mpfr_sub,  [NUM_MUL] = mpfr_mul,
+    [NUM_DIV] = mpfr_div, [NUM_MOD] = mpfr_fmod, [NUM_ATAN2] = mpfr_atan2,
+    [NUM_POW] = mpfr_pow,
+};
+
+bool
+oracle_has1(num_unary f)
+{
+    return unary[f] != NULL;
+}
+
+bool
+oracle_has2(num_binary f)
+{
+    return binary[f] != NULL;
+}
+
+bool
+oracle1(num_unary f, mpfr_t y, const mpfr_t x)
+{
+    if (unary[f] == NULL)
+        return false;
+    unary[f](y, x, MPFR_RNDN);
+    return true;
+}
+
+bool
+oracle2(num_binary f, mpfr_t y, const mpfr_t a, const mpfr_t b)
+{
+    if (binary[f] == NULL)
+        return false;
+    binary[f](y, a, b, MPFR_RNDN);
+    if (mpfr_nan_p(a) || mpfr_nan_p(b)) // mpfr_pow(1, nan) is 1
+        mpfr_set_nan(y);
+    return true;
+}
+
+// ---- errors in ulps
+
+double
+oracle_ulps(num_word got, const mpfr_t y)
+{
+    if (mpfr_nan_p(y))
+        return got == NUM_CANONICAL_NAN ? 0 : HUGE_VAL;
+    float g = num_f32(got);
+    if (isnan(g))
+        return HUGE_VAL;
+    if (mpfr_inf_p(y))
+        return isinf(g) && (g > 0) == (mpfr_sgn(y) > 0) ? 0 : HUGE_VAL;
+    if (!signbit(g) != !mpfr_signbit(y))
+        return HUGE_VAL;
+    if (mpfr_zero_p(y))
+        return g == 0 ? 0 : HUGE_VAL;
+    mpfr_t d;
+    mpfr_init2(d, 320);
+    long e = mpfr_get_exp(y) - 24;
+    e = e < -149 ? -149 : e > 104 ? 104 : e;
+    if (isinf(g)) // as if the exponent went on
+        mpfr_set_si_2exp(d, g > 0 ? 1 : -1, 128, MPFR_RNDN);
+    else
+        mpfr_set_flt(d, g, MPFR_RNDN);
+    mpfr_sub(d, d, y, MPFR_RNDN);
+    mpfr_mul_2si(d, d, -e, MPFR_RNDN);
+    double u = fabs(mpfr_get_d(d, MPFR_RNDA));
+    mpfr_clear(d);
+    // past the largest number infinity is right however far
+    return isinf(g) && mpfr_get_exp(y) > 128 ? 0 : u;
+}
+
+double
+oracle_ulps1(num_unary f, num_word x, num_word got)
+{
+    mpfr_t a, y;
+    mpfr_init2(a, 24);
+    mpfr_init2(y, ORACLE_BITS);
+    mpfr_set_flt(a, num_f32(x), MPFR_RNDN);
+    double u = oracle1(f, y, a) ? oracle_ulps(got, y) : -1;
+    mpfr_clears(a, y, (mpfr_ptr)0);
+    return u;
+}
+
+double
+oracle_ulps2(num_binary f, num_word a, num_word b, num_word got)
+{
+    mpfr_t x, z, y;
+    mpfr_inits2(24, x, z, (mpfr_ptr)0);
+    mpfr_init2(y, ORACLE_BITS2);
+    mpfr_set_flt(x, num_f32(a), MPFR_RNDN);
+    mpfr_set_flt(z, num_f32(b), MPFR_RNDN);
+    double u = oracle2(f, y, x, z) ? oracle_ulps(got, y) : -1;
+    mpfr_clears(x, z, y, (mpfr_ptr)0);
+    return u;
+}
