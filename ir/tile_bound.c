@@ -238,21 +238,22 @@ bound_iota(tile_bound *b, const tile_step *s, uint32_t p)
     }
 }
 
-// Adds into dst: the old element, as f32, plus a.
+// Adds into dst: the old element plus a, as transfers combine them.
 static void
 bound_move(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
 {
     tile_view old = tile_view_part(&s->dst, p);
+    num_as as = num_combine_as(s->dst.store->dtype);
 
     if (!s->insn.accumulate) {
         tile_bound_read(&s->a, p, num_widened(s->a.store->dtype), &b->x);
         return;
     }
-    tile_bound_read(&s->a, p, NUM_AS_F32, &b->y);
+    tile_bound_read(&s->a, p, as, &b->y);
     tile_bound_words(&old, b->x.w);
     (void)tile_bound_errs(&old, false, b->x.e);
     b->x.as = num_widened(s->dst.store->dtype);
-    cast_row(&b->x, n, NUM_AS_F32);
+    cast_row(&b->x, n, as);
     tile_bound_binary(b, NUM_ADD, false, n);
 }
 
@@ -281,6 +282,8 @@ bound_map(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
     case NUM_OP_PREDUCE:
     case NUM_OP_LDW:
     case NUM_OP_MATMUL:
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER:
     case NUM_OP_COUNT: break;
     }
 }

@@ -309,6 +309,8 @@ parse_func(tile_parser *p, tile_op *op)
     case NUM_OP_LDW:
     case NUM_OP_MATMUL:
     case NUM_OP_DMA:
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER:
     case NUM_OP_COUNT: return true;
     }
     return true;
@@ -398,6 +400,9 @@ parse_sources(tile_parser *p, tile_op *op)
                parse_ref(p, &op->b);
     case NUM_OP_IOTA: return parse_iota(p, op);
     case NUM_OP_MATMUL: return parse_matmul(p, op);
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER:
+        return tile_lex_expected(p, "an operation of the tile IR");
     case NUM_OP_NONE:
     case NUM_OP_COUNT: return true;
     }

@@ -266,6 +266,8 @@ print_sources(printer *p, const tile_op *op)
 {
     switch (op->op) {
     case NUM_OP_NONE:
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER:
     case NUM_OP_COUNT: break;
     case NUM_OP_COPY:
     case NUM_OP_REDUCE:

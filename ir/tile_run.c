@@ -315,6 +315,8 @@ fill_insn(tile_run *r, tile_step *s)
     in->iota_part = op->iota_part;
     memcpy(in->iota_step, op->iota_step, sizeof in->iota_step);
     in->accumulate = accumulates(r, op);
+    in->combine =
+        op->op == NUM_OP_DMA && op->accumulate ? NUM_C_ADD : NUM_C_WRITE;
     if (s->dst.store != NULL) {
         in->dst = tile_view_num(&s->dst);
     }

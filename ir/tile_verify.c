@@ -540,7 +540,8 @@ verify_op(tile_verifier *v)
 {
     const tile_op *op = v->op;
 
-    if (op->op >= NUM_OP_COUNT) {
+    if (op->op >= NUM_OP_COUNT || op->op == NUM_OP_DMA_GATHER ||
+        op->op == NUM_OP_DMA_SCATTER) {
         tile_fail_op(v, "it is unknown");
         return;
     }

@@ -108,7 +108,9 @@ typedef struct {
     bool rev0, rev1;
     num_reduce reduce;
     uint32_t reduce_dims;
-    bool accumulate;     // matmul: always add; dma: add
+    bool accumulate;     // matmul: always add
+    num_combine combine; // dma, dma_scatter
+    bool skip;           // dma_gather, dma_scatter: an index of all ones
     uint32_t first_mask; // matmul: bit l: loop at depth l. Overwrites iff
                          // !accumulate and all masked loops are in their first
                          // iteration; otherwise adds

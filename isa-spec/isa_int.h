@@ -100,7 +100,7 @@ extern const uint8_t isa_tab_index[256]; // opcode to 1 + index, or 0
 extern const isa_target isa_tab_target[];
 extern const uint32_t isa_tab_target_count;
 extern const isa_names isa_tab_dtype, isa_tab_unary, isa_tab_binary, isa_tab_as,
-    isa_tab_reduce, isa_tab_chip, isa_tab_mem, isa_tab_when, isa_tab_engine,
+    isa_tab_reduce, isa_tab_combine, isa_tab_chip, isa_tab_mem, isa_tab_when, isa_tab_engine,
     isa_tab_regop;
 extern const char isa_tab_hash[]; // of the tables' text
 
@@ -122,6 +122,7 @@ int64_t isa_rule_takes1(int64_t func, int64_t as);
 int64_t isa_rule_takes2(int64_t func, int64_t as);
 int64_t isa_rule_follows(int64_t op1, int64_t op0, int64_t as);
 int64_t isa_rule_reduces(int64_t reduce, int64_t as);
+int64_t isa_rule_product(int64_t a, int64_t b);
 int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
 

@@ -116,6 +116,14 @@ isa_rule_reduces(int64_t reduce, int64_t as)
     return logical == (as == NUM_AS_BOOL);
 }
 
+// Of two counts of elements; saturates.
+int64_t
+isa_rule_product(int64_t a, int64_t b)
+{
+    int64_t n;
+    return mul_i64(a, b, &n) ? n : INT64_MAX;
+}
+
 int64_t
 isa_rule_bytes(int64_t dtype)
 {

@@ -376,12 +376,13 @@ piece_cast(map *m, size_t n, num_word *x)
 }
 
 static num_as
-piece_add(map *m, size_t n, num_word *x, num_word *y)
+piece_combine(map *m, size_t n, num_word *x, num_word *y)
 {
-    read_words(&m->a, n, NUM_AS_F32, x);
-    read_words(&m->old, n, NUM_AS_F32, y);
-    num_row2(NUM_ADD, NUM_AS_F32, n, x, y, x, 1);
-    return NUM_AS_F32;
+    num_as as = num_combine_as(m->in->dst.dtype);
+    read_words(&m->a, n, as, x);
+    read_words(&m->old, n, as, y);
+    num_combine_words(m->in->combine, as, n, x, y);
+    return as;
 }
 
 // Results in x; gives their register type.
@@ -397,7 +398,7 @@ map_piece(map *m, size_t n, num_word *x, num_word *y)
     case NUM_OP_TS: return piece_two(m, &m->s1, n, x, y);
     case NUM_OP_STT: return piece_two(m, &m->b, n, x, y);
     case NUM_OP_DMA:
-        return m->in->accumulate ? piece_add(m, n, x, y) : piece_cast(m, n, x);
+        return m->in->combine ? piece_combine(m, n, x, y) : piece_cast(m, n, x);
     default: return piece_cast(m, n, x);
     }
 }
@@ -569,7 +570,7 @@ num_exec(const num_insn *in, num_pe *pe, num_word *scratch)
     switch (in->op) {
     case NUM_OP_COPY:
     case NUM_OP_DMA:
-        if (same && !(in->op == NUM_OP_DMA && in->accumulate))
+        if (same && !in->combine)
             exec_move(in);
         else
             exec_map(in, scratch);
@@ -585,6 +586,8 @@ num_exec(const num_insn *in, num_pe *pe, num_word *scratch)
     case NUM_OP_IOTA: exec_iota(in, scratch); break;
     case NUM_OP_LDW: exec_ldw(in, pe, scratch); break;
     case NUM_OP_MATMUL: exec_matmul(in, pe, scratch); break;
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER: num_exec_indexed(in, scratch); break;
     case NUM_OP_NONE:
     case NUM_OP_COUNT: break;
     }

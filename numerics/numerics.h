@@ -214,6 +214,16 @@ typedef struct {
     num_view vec; // parts x 1 element; widened and cast to that type
 } num_scalar;
 
+// What a transfer does with the destination's old element: nothing, or op= in
+// the register type of its element type (a bool counts as the integer 0 or 1).
+typedef enum {
+    NUM_C_WRITE,
+    NUM_C_ADD,
+    NUM_C_MAX,
+    NUM_C_MIN,
+    NUM_C_COUNT
+} num_combine;
+
 // One resolved operation. Register type 'as' is that of the arithmetic.
 typedef struct {
     num_op op;
@@ -225,7 +235,9 @@ typedef struct {
     uint32_t reduce_dims; // REDUCE: how many innermost dims of src a
     int64_t iota_base, iota_part; // IOTA; the steps are in iota_step
     int64_t iota_step[NUM_DIMS];
-    bool accumulate; // MATMUL, DMA: add to dst instead of overwriting
+    bool accumulate;     // MATMUL: add to dst instead of overwriting
+    num_combine combine; // DMA, DMA_SCATTER
+    bool skip; // DMA_GATHER, DMA_SCATTER: an index of all ones is passed over
     num_view dst, a, b;
     num_scalar s0, s1;
 } num_insn;
@@ -249,6 +261,23 @@ num_as num_chain(num_as as, num_binary op0, num_binary op1);
 // or disjoint from every source.
 enum { NUM_SCRATCH_WORDS = 4 * 4096 };
 void num_exec(const num_insn *in, num_pe *pe, num_word *scratch);
+
+// ---- engine_index.c
+
+// An index: which one, and its value.
+typedef struct {
+    uint32_t part;
+    uint64_t elem; // of the partition, in order
+    int64_t value;
+} num_index;
+
+// Whether an index of DMA_GATHER or DMA_SCATTER names a block that is not
+// wholly inside its tensor of 'bytes', where the view's base is at 'offset':
+// the first such one. num_exec relies on there being none.
+bool num_index_outside(const num_insn *in, int64_t offset, uint64_t bytes,
+                       num_index *out);
+// The register type that elements of this type are combined in.
+num_as num_combine_as(num_dtype t);
 
 // ---- env.c
 

@@ -150,6 +150,14 @@ void num_partials_add(num_reduce r, num_as as, num_word *part, size_t n,
                       const num_word *x);
 num_word num_partials_end(num_reduce r, num_as as, num_word *part);
 
+// ---- engine_index.c
+
+// DMA_GATHER and DMA_SCATTER.
+void num_exec_indexed(const num_insn *in, num_word *scratch);
+// x[i] = old[i] combined with x[i], registers of type 'as'.
+void num_combine_words(num_combine c, num_as as, size_t n, num_word *x,
+                       const num_word *old);
+
 // ---- dot.c
 
 // One fused multiply-add without the instruction; exported to be tested.

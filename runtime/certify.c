@@ -32,6 +32,7 @@ typedef struct {
     uint64_t slot_base[ISA_ENG_COUNT];
     map by_count;
     VEC(shape_info) shapes;
+    fp_shape **whole; // of each tensor, made when an index reaches into it
 } certifier;
 
 // One operand of the record at hand.
@@ -41,6 +42,7 @@ typedef struct {
     uint32_t space;
     footprint at;
     bool reads, writes;
+    bool nothing; // of a tensor without bytes
 } use;
 
 // ---- telling
@@ -155,10 +157,30 @@ in_psum(const certifier *c, const rt_record *r, const use *u)
     return false;
 }
 
+// Where an index decides, any byte of the tensor may be meant; whether the
+// index is in range is checked when its value is known.
+static void
+locate_anywhere(certifier *c, use *u)
+{
+    fp_shape **shape = &c->whole[u->ref->tensor];
+    uint64_t bytes = c->p->tensor[u->ref->tensor].bytes;
+    if (!*shape) {
+        *shape = ARENA_NEW(c->a, fp_shape);
+        (*shape)->run = (*shape)->extent = (int64_t)bytes;
+    }
+    u->space = ISA_HBM + u->ref->tensor;
+    u->at = (footprint){.shape = *shape, .parts = 1};
+    u->nothing = bytes == 0;
+}
+
 static bool
 locate(certifier *c, const rt_record *r, uint32_t operand, use *u)
 {
     const rt_ref *ref = u->ref;
+    if (ref->indexed) {
+        locate_anywhere(c, u);
+        return true;
+    }
     shape_info info = shape_of(c, r, operand, ref);
     u->space = ref->hbm ? ISA_HBM + ref->tensor : ref->mem;
     u->at.shape = info.shape;
@@ -291,6 +313,14 @@ was_written(const certifier *c, const rt_record *r, const use *u)
 
 // ---- records
 
+// What it leaves of the destination, or adds to, must have been written.
+static bool
+reads_dst(const rt_record *r)
+{
+    return r->accumulate || r->insn->op == ISA_SELECT || r->insn->combine ||
+           r->insn->skip || r->ref[0].indexed;
+}
+
 // The operands of a record, the destination last: reads come before writes.
 static uint32_t
 collect(const rt_record *r, use *out, uint32_t *which)
@@ -309,7 +339,7 @@ collect(const rt_record *r, use *out, uint32_t *which)
         which[n] = 0;
         out[n++] = (use){.name = name[0],
                          .ref = &r->ref[0],
-                         .reads = r->accumulate || r->insn->op == ISA_SELECT,
+                         .reads = reads_dst(r),
                          .writes = true};
     }
     return n;
@@ -325,13 +355,15 @@ check_uses(certifier *c, const rt_record *r, const use *u, uint32_t n)
         if (!alias_ok(c, r, dst, &u[i]))
             return false;
     for (uint32_t i = 0; i < n; i++) {
+        if (u[i].nothing)
+            continue;
         if (!was_written(c, r, &u[i]))
             return false;
         race_access x = {u[i].space, u[i].at, u[i].writes};
         if (!race_access_add(c->race, &x))
             return false;
     }
-    if (dst)
+    if (dst && !dst->ref->indexed)
         written_mark(c->written, dst->space, &dst->at);
     return true;
 }
@@ -342,7 +374,7 @@ certify_record(certifier *c, uint32_t queue, const rt_record *r)
     race_begin(c->race, queue, r);
     if (!check_array(c, r))
         return false;
-    if (r->empty || (!queue && r->insn->op == ISA_DMA))
+    if (r->empty || (!queue && r->insn->queue))
         return true;
     use u[OPERANDS];
     uint32_t which[OPERANDS], n = collect(r, u, which);
@@ -448,6 +480,7 @@ certify_in_arena(arena *a, void *ctx)
     c.written = written_new(a, c.p);
     c.race = race_new(a, c.p, c.d);
     c.by_count = map_new(a);
+    c.whole = ARENA_ARRAY(a, c.p->ntensors, fp_shape *);
     uint64_t slots = 0;
     for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++) {
         c.slot_base[e] = slots;

@@ -73,6 +73,7 @@ struct race {
 enum {
     CHIP_BUCKETS = 128,
     HBM_BUCKETS = 65536,
+    INDEXED_BUCKETS = 256, // of a tensor that some access takes as a whole
     HBM_BUCKET_LOG2 = 12,  // at least
     FLOOR_EVERY = 128,     // records
     SWEEP_LEAST = 1 << 18, // listed entries; more than there are buckets
@@ -90,6 +91,22 @@ map_of(arena *a, uint64_t bytes, uint32_t shift, uint32_t max)
     return (bucket_map){ARENA_ARRAY(a, n, bucket), n, shift};
 }
 
+// Tensors that an index reaches into: each such access visits all of them.
+static bool *
+indexed_tensors(arena *a, const rt_program *p)
+{
+    bool *is = ARENA_ARRAY(a, p->ntensors, bool);
+    for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++)
+        for (uint32_t i = 0; i < p->code[e].n; i++) {
+            const isa_insn *in = &p->code[e].insn[i];
+            if (in->op == ISA_DMA_GATHER)
+                is[in->a.part] = true;
+            else if (in->op == ISA_DMA_SCATTER)
+                is[in->dst.part] = true;
+        }
+    return is;
+}
+
 race *
 race_new(arena *a, const rt_program *p, diags *d)
 {
@@ -102,11 +119,13 @@ race_new(arena *a, const rt_program *p, diags *d)
     r->space = ARENA_ARRAY(a, ISA_HBM + p->ntensors, bucket_map);
     r->space[ISA_SBUF] = map_of(a, p->target->sbuf_bytes, 6, CHIP_BUCKETS);
     r->space[ISA_PSUM] = map_of(a, p->target->psum_bytes, 6, CHIP_BUCKETS);
+    const bool *indexed = indexed_tensors(a, p);
     for (uint32_t i = 0; i < p->ntensors; i++)
         if (p->tensor[i].kind == OBJ_TENSOR_OUTPUT ||
             p->tensor[i].kind == OBJ_TENSOR_TEMP)
             r->space[ISA_HBM + i] =
-                map_of(a, p->tensor[i].bytes, HBM_BUCKET_LOG2, HBM_BUCKETS);
+                map_of(a, p->tensor[i].bytes, HBM_BUCKET_LOG2,
+                       indexed[i] ? INDEXED_BUCKETS : HBM_BUCKETS);
     for (uint32_t i = 0; i < p->nsems; i++)
         if (p->sem[i].initial) {
             r->line[i].at = ARENA_NEW(a, token_batch);

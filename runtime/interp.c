@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference interpreter: executes records on simulated memories through
 // num_exec, which is the meaning of every instruction. Only certified programs
-// run, so that nothing is checked here again.
+// run, so that nothing is checked here again but indices, which are data.
 #include "runtime/runtime_int.h"
 
 enum {
@@ -22,6 +22,7 @@ typedef struct {
     uint8_t **hbm;
     num_pe pe;
     num_word *scratch;
+    diags *d;
     num_op *op[ISA_ENG_COUNT]; // of each instruction; NONE: no data
 } interp;
 
@@ -80,6 +81,25 @@ set_scalar(const interp *m, const rt_record *r, uint32_t k, num_scalar *out)
         set_view(m, &r->vec[k], &out->vec);
 }
 
+// Law 4 where addresses are data: every block that the index names must lie in
+// the tensor.
+static bool
+index_is_right(const interp *m, const rt_record *r, const num_insn *x)
+{
+    const rt_ref *ref = r->ref[0].indexed ? &r->ref[0] : &r->ref[1];
+    num_index bad;
+    if (!ref->indexed)
+        return true;
+    const rt_tensor *t = &m->p->tensor[ref->tensor];
+    if (!num_index_outside(x, ref->offset, t->bytes, &bad))
+        return true;
+    diag(m->d, rt_loc(m->p, r->engine, r->index), D_RT_INDEX,
+         rt_insn_text(m->p, r->engine, r->index, m->d), (long long)bad.value,
+         bad.part, (unsigned long long)bad.elem, t->name,
+         (unsigned long long)t->bytes);
+    return false;
+}
+
 static bool
 execute(interp *m, const rt_record *r)
 {
@@ -98,7 +118,9 @@ execute(interp *m, const rt_record *r)
                   .reduce_dims = in->reduce_dims,
                   .iota_base = r->iota_base,
                   .iota_part = in->iota_part,
-                  .accumulate = r->accumulate};
+                  .accumulate = r->accumulate,
+                  .combine = in->combine,
+                  .skip = in->skip};
     for (uint32_t i = 0; i < NUM_DIMS; i++)
         x.iota_step[i] = in->iota_step[i];
     num_view *view[] = {&x.dst, &x.a, &x.b};
@@ -107,6 +129,8 @@ execute(interp *m, const rt_record *r)
             set_view(m, &r->ref[k], view[k]);
     set_scalar(m, r, 0, &x.s0);
     set_scalar(m, r, 1, &x.s1);
+    if (!index_is_right(m, r, &x))
+        return false;
     num_exec(&x, &m->pe, m->scratch);
     return true;
 }
@@ -114,7 +138,7 @@ execute(interp *m, const rt_record *r)
 static bool
 on_start(void *ctx, const rt_record *r)
 {
-    return r->insn->op == ISA_DMA || execute(ctx, r);
+    return r->insn->queue || execute(ctx, r);
 }
 
 static bool
@@ -160,6 +184,7 @@ interpret_in_arena(arena *a, void *ctx)
 {
     const interp_args *args = ctx;
     interp *m = ARENA_NEW(a, interp);
+    m->d = args->d;
     interp_init(m, a, args->p, args->bind);
     rt_consumer consumers[2] = {{0}};
     uint32_t n = 0;

@@ -47,6 +47,7 @@ str rt_section(const rt_program *p, const char *name);
 // An operand with every register applied.
 typedef struct {
     bool hbm;
+    bool indexed;    // hbm: an index in memory places it, anywhere in the tensor
     uint8_t mem;     // isa_mem when on chip
     uint32_t tensor; // hbm
     uint32_t part;   // first partition

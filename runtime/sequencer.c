@@ -66,6 +66,14 @@ resolve_ap(const isa_ap *ap, uint32_t parts, rt_ref *out)
     }
 }
 
+// The operand that an index places: the source of a gather, the destination of
+// a scatter; 3: none.
+static uint32_t
+indexed_operand(isa_opcode op)
+{
+    return op == ISA_DMA_SCATTER ? 0 : op == ISA_DMA_GATHER ? 1 : 3;
+}
+
 static uint32_t
 fixes_of(const isa_insn *in, const rt_record *r)
 {
@@ -109,22 +117,32 @@ touches_nothing(const rt_record *r)
     return !any;
 }
 
+static uint64_t
+all_elems(const rt_record *r, uint32_t k)
+{
+    uint64_t n = ref_elems(&r->ref[k], r->ref[k].ndim), all;
+    // a block for each element of the index
+    if (!r->ref[k].indexed)
+        return n;
+    uint64_t times = ref_elems(&r->ref[2], r->ref[2].ndim);
+    return mul_u64(n, times, &all) ? all : UINT64_MAX;
+}
+
 // Elements a partition that dst must have, seen from source k.
 static uint64_t
 source_elems(const rt_record *r, uint32_t k)
 {
-    uint32_t dims = r->ref[k].ndim;
     if (r->insn->op == ISA_REDUCE)
-        dims -= r->insn->reduce_dims;
-    return ref_elems(&r->ref[k], dims);
+        return ref_elems(&r->ref[k], r->ref[k].ndim - r->insn->reduce_dims);
+    return all_elems(r, k);
 }
 
 static bool
 sizes_agree(const rt_record *r, uint32_t *k)
 {
-    for (*k = 1; *k < 3; ++*k)
-        if (r->has[0] && r->has[*k] &&
-            source_elems(r, *k) != ref_elems(&r->ref[0], r->ref[0].ndim))
+    bool by_index = indexed_operand(r->insn->op) < 3;
+    for (*k = 1; *k < (by_index ? 2 : 3); ++*k)
+        if (r->has[0] && r->has[*k] && source_elems(r, *k) != all_elems(r, 0))
             return false;
     return true;
 }
@@ -154,6 +172,9 @@ fill_slot(const sequencer *s, uint32_t i, seq_slot *slot)
     for (uint32_t k = 0; k < 3; k++)
         if (r->has[k])
             resolve_ap(operand(in, k), k ? r->parts : r->dst_parts, &r->ref[k]);
+    uint32_t indexed = indexed_operand(in->op);
+    if (indexed < 3)
+        r->ref[indexed].indexed = true;
     for (uint32_t k = 0; k < 2; k++) {
         const isa_scalar *v = scalar_operand(in, k);
         r->has_vec[k] = k < shape.vecs && v->is_vec;
@@ -311,8 +332,8 @@ agree_or_fault(const sequencer *s, const rt_record *r)
     if (r->empty || sizes_agree(r, &k))
         return true;
     diag(s->d, here(s), D_RT_SHAPE, rt_insn_text(s->p, s->engine, s->pc, s->d),
-         "dst", (unsigned long long)ref_elems(&r->ref[0], r->ref[0].ndim),
-         k == 1 ? "a" : "b", (unsigned long long)source_elems(r, k));
+         "dst", (unsigned long long)all_elems(r, 0), k == 1 ? "a" : "b",
+         (unsigned long long)source_elems(r, k));
     return false;
 }
 

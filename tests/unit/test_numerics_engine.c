@@ -110,8 +110,13 @@ naive_value(const num_insn *in, uint32_t p, uint64_t i, num_as *as)
     case NUM_OP_TS:
     case NUM_OP_STT: return naive_two(in, p, i, as);
     case NUM_OP_DMA:
-        *as = NUM_AS_F32;
-        return num_apply2(NUM_ADD, NUM_AS_F32, get(&in->dst, *as, p, i),
+        *as = num_widened(in->dst.dtype);
+        if (*as == NUM_AS_BOOL)
+            *as = NUM_AS_I32;
+        return num_apply2(in->combine == NUM_C_ADD   ? NUM_ADD
+                          : in->combine == NUM_C_MAX ? NUM_MAX
+                                                     : NUM_MIN,
+                          *as, get(&in->dst, *as, p, i),
                           get(&in->a, *as, p, i));
     default: // COPY and DMA that convert
         *as = num_widened(in->a.dtype);
@@ -124,7 +129,7 @@ naive_element(const num_insn *in, uint32_t p, uint64_t i)
 {
     uint32_t bytes = num_dtype_bytes(in->dst.dtype);
     bool moves = (in->op == NUM_OP_COPY || in->op == NUM_OP_DMA) &&
-                 in->dst.dtype == in->a.dtype && !in->accumulate;
+                 in->dst.dtype == in->a.dtype && !in->combine;
     if (in->op == NUM_OP_SELECT)
         moves = get(&in->b, NUM_AS_BOOL, p, i) != 0;
     if (moves) {
@@ -134,7 +139,7 @@ naive_element(const num_insn *in, uint32_t p, uint64_t i)
     if (in->op == NUM_OP_SELECT)
         return;
     num_insn plain = *in;
-    if (in->op == NUM_OP_DMA && !in->accumulate)
+    if (in->op == NUM_OP_DMA && !in->combine)
         plain.op = NUM_OP_COPY;
     num_as as;
     num_word w = naive_value(&plain, p, i, &as);
@@ -266,7 +271,8 @@ random_insn(uint64_t *s, num_op op)
         in.op1 = NUM_B_NONE;
     in.rev0 = below(s, 2);
     in.rev1 = below(s, 2);
-    in.accumulate = op == NUM_OP_DMA && below(s, 2);
+    if (op == NUM_OP_DMA && below(s, 2))
+        in.combine = (num_combine)below(s, NUM_C_COUNT);
     in.dst = random_view(s, 0, random_dtype(s), sh, false);
     in.a = random_view(s, 1, random_dtype(s), sh, true);
     in.b = random_view(s, 2, random_dtype(s), sh, true);
