@@ -261,6 +261,7 @@ contract_op(tir_fn *fn, uint32_t o)
 void
 tir_contract(tir_fn *fn)
 {
+    fn->settled = true;
     for (uint32_t o = 0; o < fn->ops.n; o++)
         o = contract_op(fn, o);
 }

@@ -300,6 +300,7 @@ drop_unused_tensors(const inliner *in)
 void
 tir_inline(tir_fn *fn)
 {
+    fn->settled = true;
     inliner in = {fn, tir_def_ops(fn->a, fn),
                   ARENA_ARRAY(fn->a, fn->tensors.n, uint32_t),
                   ARENA_ARRAY(fn->a, fn->ops.n, bool)};

@@ -210,6 +210,7 @@ redirect_reads(padder *p, tir_op *op)
 void
 tir_pad(tir_fn *fn)
 {
+    fn->settled = true;
     padder p = {.fn = fn};
     for (uint32_t o = 0; o < fn->ops.n; o++)
         scan_op(&p, &fn->ops.at[o]);

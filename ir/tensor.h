@@ -8,8 +8,8 @@
 // widen to a register type (f32, i32, u32, bool); only a cast node and the
 // store into 'out' round. A filter on a reduction is a select with the
 // reduction's identity. Scatters, sorts and reshapes are operations of their
-// own; a recurrence is a run of maps and reductions that are evaluated together,
-// one value of their common time index after the other.
+// own; a recurrence is a run of maps and reductions that are evaluated
+// together, one value of their common time index after the other.
 #ifndef SY_IR_TENSOR_H
 #define SY_IR_TENSOR_H
 
@@ -136,6 +136,10 @@ typedef struct {
     const char *name;
     VEC(tir_tensor) tensors; // inputs and outputs in signature order
     VEC(tir_op) ops;         // each tensor is defined once, before its uses
+    // Set by passes: what is folded from now on must not round, or the
+    // error bound would not know of the rounding, while the reference, made
+    // before, does not have it.
+    bool settled;
 } tir_fn;
 
 // ---- tensor_build.c

@@ -188,6 +188,31 @@ tir_read_node(tir_fn *fn, tir_op *op, const tir_read *read)
     return share_node(fn, op, &n);
 }
 
+// Whether a constant may replace an operation whose value in binary64 is
+// 'exact' by its result.
+static bool
+may_fold(const tir_fn *fn, num_as as, num_word result, double exact)
+{
+    if (!fn->settled || as != NUM_AS_F32)
+        return true;
+    float f = num_f32(result);
+    return (double)f == exact || (f != f && exact != exact);
+}
+
+// A register as a number.
+static double
+number(num_as as, num_word w)
+{
+    switch (as) {
+    case NUM_AS_F32: return (double)num_f32(w);
+    case NUM_AS_I32: return (int32_t)w;
+    case NUM_AS_U32:
+    case NUM_AS_BOOL:
+    case NUM_AS_NONE: return w;
+    }
+    return w;
+}
+
 uint32_t
 tir_unary(tir_fn *fn, tir_op *op, num_unary f, uint32_t x)
 {
@@ -199,8 +224,11 @@ tir_unary(tir_fn *fn, tir_op *op, num_unary f, uint32_t x)
     if (is_const(op, x)) {
         num_env env = num_env_enter();
         num_word v = num_apply1(f, a->as, a->imm);
+        bool folds = as != NUM_AS_F32 || a->as != as ||
+                     may_fold(fn, as, v, num_ref1(f, number(as, a->imm)));
         num_env_leave(env);
-        return tir_const(fn, op, as, v);
+        if (folds)
+            return tir_const(fn, op, as, v);
     }
     tir_node n = {.kind = TIR_N_UNARY, .as = as, .func1 = f, .arg = {x}};
     return share_node(fn, op, &n);
@@ -216,8 +244,13 @@ tir_binary(tir_fn *fn, tir_op *op, num_binary f, uint32_t x, uint32_t y)
     if (is_const(op, x) && is_const(op, y)) {
         num_env env = num_env_enter();
         num_word v = num_apply2(f, a->as, a->imm, b->imm);
+        bool folds =
+            as != NUM_AS_F32 || a->as != as ||
+            may_fold(fn, as, v,
+                     num_ref2(f, number(as, a->imm), number(as, b->imm)));
         num_env_leave(env);
-        return tir_const(fn, op, as, v);
+        if (folds)
+            return tir_const(fn, op, as, v);
     }
     tir_node n = {.kind = TIR_N_BINARY, .as = as, .func2 = f, .arg = {x, y}};
     return share_node(fn, op, &n);
@@ -267,7 +300,8 @@ tir_cast(tir_fn *fn, tir_op *op, num_dtype to, uint32_t x)
         num_store(to, cell, a->as, a->imm);
         num_word v = num_load(to, cell);
         num_env_leave(env);
-        return tir_const(fn, op, as, v);
+        if (may_fold(fn, as, v, number(a->as, a->imm)))
+            return tir_const(fn, op, as, v);
     }
     tir_node n = {.kind = TIR_N_CAST, .as = as, .to = to, .arg = {x}};
     return share_node(fn, op, &n);
