@@ -96,6 +96,17 @@ typedef struct {
     int64_t imm;
 } isa_uop;
 
+typedef enum {
+    ISA_IF_NONE,
+    ISA_IF_ALWAYS,
+    ISA_IF_LT,
+    ISA_IF_LE,
+    ISA_IF_EQ,
+    ISA_IF_NE,
+    ISA_IF_GE,
+    ISA_IF_GT,
+} isa_cond;
+
 typedef struct {
     isa_opcode op;
     isa_wait wait[ISA_WAITS];
@@ -124,6 +135,10 @@ typedef struct {
     uint64_t count;        // loop: trip count
     uint32_t count_reg;    // loop: its register; 0: immediate
     uint32_t body;         // loop: instructions up to its endloop, excluded
+    isa_cond cond;         // branch
+    uint32_t ra, rb;       // branch: rb 0: imm is the operand
+    int64_t imm;           // branch
+    int64_t to;            // branch: instructions after the next one
 } isa_insn;
 
 // ---- codec.c

@@ -100,7 +100,7 @@ extern const uint8_t isa_tab_index[256]; // opcode to 1 + index, or 0
 extern const isa_target isa_tab_target[];
 extern const uint32_t isa_tab_target_count;
 extern const isa_names isa_tab_dtype, isa_tab_unary, isa_tab_binary, isa_tab_as,
-    isa_tab_reduce, isa_tab_combine, isa_tab_chip, isa_tab_mem, isa_tab_when, isa_tab_engine,
+    isa_tab_reduce, isa_tab_combine, isa_tab_cond, isa_tab_chip, isa_tab_mem, isa_tab_when, isa_tab_engine,
     isa_tab_regop;
 extern const char isa_tab_hash[]; // of the tables' text
 

@@ -198,21 +198,28 @@ plus_times(uint64_t sum, uint64_t n, uint64_t each)
     return mul_u64(n, each, &x) && x < UINT64_MAX - sum ? sum + x : UINT64_MAX;
 }
 
-// Loops whose count is in a register may not run at all.
+// Loops whose count is in a register may not run at all, and a branch may pass
+// by anything in its body.
 static void
 fill_turns(const sequencer *s)
 {
     const rt_code *code = &s->p->code[s->engine];
     uint32_t open[ISA_LOOP_DEPTH], depth = 0;
     uint64_t turn[ISA_LOOP_DEPTH + 1] = {0};
+    bool branches[ISA_LOOP_DEPTH + 1] = {0};
     for (uint32_t i = 0; i < code->n; i++) {
         const isa_insn *in = &code->insn[i];
         turn[depth] = plus_times(turn[depth], 1, 1);
         if (in->op == ISA_LOOP) {
             open[depth++] = i;
             turn[depth] = 0;
+            branches[depth] = false;
+        } else if (in->op == ISA_BRANCH) {
+            branches[depth] = true;
         } else if (in->op == ISA_ENDLOOP) {
             in = &code->insn[open[--depth]];
+            if (branches[depth + 1])
+                turn[depth + 1] = 1; // its endloop; the rest may be passed by
             s->slot[open[depth]].turn = turn[depth + 1];
             uint64_t count = in->count_reg || !in->body ? 0 : in->count;
             turn[depth] = plus_times(turn[depth], count, turn[depth + 1]);
@@ -227,7 +234,8 @@ seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
     s->slot = ARENA_ARRAY(a, p->code[e].n, seq_slot);
     for (uint32_t i = 0; i < p->code[e].n; i++)
         if (rt_op_shape(p->code[e].insn[i].op).op ||
-            p->code[e].insn[i].op == ISA_MARK)
+            p->code[e].insn[i].op == ISA_MARK ||
+            p->code[e].insn[i].op == ISA_DRAIN)
             fill_slot(s, i, &s->slot[i]);
     fill_turns(s);
 }
@@ -441,6 +449,24 @@ run_endloop(sequencer *s)
     s->pc++;
 }
 
+static void
+run_branch(sequencer *s, const isa_insn *in)
+{
+    int64_t a = s->reg[in->ra], b = in->rb ? s->reg[in->rb] : in->imm;
+    bool taken = false;
+    switch (in->cond) {
+    case ISA_IF_NONE: break;
+    case ISA_IF_ALWAYS: taken = true; break;
+    case ISA_IF_LT: taken = a < b; break;
+    case ISA_IF_LE: taken = a <= b; break;
+    case ISA_IF_EQ: taken = a == b; break;
+    case ISA_IF_NE: taken = a != b; break;
+    case ISA_IF_GE: taken = a >= b; break;
+    case ISA_IF_GT: taken = a > b; break;
+    }
+    s->pc = (uint32_t)((int64_t)s->pc + 1 + (taken ? in->to : 0));
+}
+
 seq_status
 seq_next(sequencer *s, uint64_t *budget, rt_record **out)
 {
@@ -460,6 +486,8 @@ seq_next(sequencer *s, uint64_t *budget, rt_record **out)
                 return SEQ_LIMIT;
         } else if (in->op == ISA_ENDLOOP) {
             run_endloop(s);
+        } else if (in->op == ISA_BRANCH) {
+            run_branch(s, in);
         } else {
             *out = &s->slot[s->pc].rec;
             if (!run_data(s))

@@ -181,6 +181,33 @@ close_loop(check *c, open_loops *open)
     c->ok = false;
 }
 
+// A branch stays in the body that it is in: the innermost loop open at each
+// instruction, where a 'loop' belongs to what is around it and an 'endloop' to
+// what it closes.
+static void
+check_branches(check *c)
+{
+    const rt_code *code = &c->p->code[c->e];
+    uint32_t *body = ARENA_ARRAY(c->p->a, code->n, uint32_t);
+    uint32_t open[ISA_LOOP_DEPTH + 1] = {0}, depth = 0;
+    for (uint32_t i = 0; i < code->n; i++) {
+        body[i] = open[depth];
+        if (code->insn[i].op == ISA_LOOP)
+            open[++depth] = i + 1;
+        else if (code->insn[i].op == ISA_ENDLOOP)
+            depth--;
+    }
+    for (c->i = 0; c->i < code->n; c->i++) {
+        if (code->insn[c->i].op != ISA_BRANCH)
+            continue;
+        int64_t to = (int64_t)c->i + 1 + code->insn[c->i].to;
+        if (to >= 0 && to < code->n && body[to] == body[c->i])
+            continue;
+        diag(c->d, check_loc(c), D_RT_BRANCH, (long long)to);
+        c->ok = false;
+    }
+}
+
 // Loops nest and close, and say how long they are. Stops at the first mistake,
 // since the rest would follow from it.
 static void
@@ -203,6 +230,8 @@ check_nesting(check *c)
         c->i = open.loop[open.depth - 1];
         fail_at(c, D_RT_LOOP_OPEN);
     }
+    if (c->ok)
+        check_branches(c);
     c->ok = c->ok && before;
 }
 

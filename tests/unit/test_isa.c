@@ -114,6 +114,11 @@ fill_insn(const isa_info *info, uint32_t variant, isa_insn *in)
         if (variant == 2)
             in->uop[i] = (isa_uop){ISA_UOP_SUB, 1, 2, 3, 0};
     }
+    if (in->cond) {
+        in->cond = ISA_IF_LT;
+        in->rb = variant != 0;
+        in->imm = variant == 0;
+    }
     if (in->count_reg) {
         in->count = variant == 0;
         in->count_reg = variant != 0;
