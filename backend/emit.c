@@ -21,7 +21,8 @@ static_assert((int)TILE_LOOPS == (int)ISA_LOOP_DEPTH, "loop depth");
 
 static const isa_opcode opcodes[NUM_OP_COUNT] = {
     [NUM_OP_NONE] = ISA_MARK,
-#define ENGINE_OP(id, name, srcs, vecs, what) [NUM_OP_##id] = ISA_##id,
+#define ENGINE_OP(id, name, roles, shape, wide, flags, fn, what)               \
+    [NUM_OP_##id] = ISA_##id,
 #include "numerics/engine_ops.def"
 #undef ENGINE_OP
 };

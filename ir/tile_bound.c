@@ -213,6 +213,40 @@ bound_two(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
     tile_bound_binary(b, in->op1, in->rev1, n);
 }
 
+// One step of a recurrence: value and bound of 'x f y'.
+static void
+scan_step(tile_row *x, size_t i, num_binary f, bool rev, num_word yw, double ye)
+{
+    num_word w[2] = {rev ? yw : x->w[i], rev ? x->w[i] : yw};
+    double e[2] = {rev ? ye : x->e[i], rev ? x->e[i] : ye};
+    num_word z = num_apply2(f, x->as, w[0], w[1]);
+
+    x->e[i] = tile_err_binary(f, x->as, w, e, z);
+    x->w[i] = z;
+}
+
+static void
+bound_scan(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
+{
+    const num_insn *in = &s->insn;
+    const num_view *dst = &in->dst;
+    size_t row = dst->ndim ? dst->dim[dst->ndim - 1].count : 1;
+    tile_row *x = &b->x, *y = &b->y;
+
+    read_scalar(&in->s0, &s->v0, p, 1, x, in->as);
+    num_word start = x->w[0];
+    double start_e = x->e[0];
+    tile_bound_read(&s->a, p, in->as, x);
+    tile_bound_read(&s->b, p, in->as, y);
+    for (size_t i = 0; i < n; i++) {
+        bool first = i % row == 0;
+
+        scan_step(x, i, in->op0, in->rev0, first ? start : x->w[i - 1],
+                  first ? start_e : x->e[i - 1]);
+        scan_step(x, i, in->op1, in->rev1, y->w[i], y->e[i]);
+    }
+}
+
 static void
 bound_iota(tile_bound *b, const tile_step *s, uint32_t p)
 {
@@ -277,14 +311,8 @@ bound_map(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
     case NUM_OP_COPY:
     case NUM_OP_DMA: bound_move(b, s, p, n); break;
     case NUM_OP_REDUCE: tile_bound_reduce(b, s, p); break;
-    case NUM_OP_NONE:
-    case NUM_OP_SELECT:
-    case NUM_OP_PREDUCE:
-    case NUM_OP_LDW:
-    case NUM_OP_MATMUL:
-    case NUM_OP_DMA_GATHER:
-    case NUM_OP_DMA_SCATTER:
-    case NUM_OP_COUNT: break;
+    case NUM_OP_TT_SCAN: bound_scan(b, s, p, n); break;
+    default: break; // not elementwise
     }
 }
 
@@ -342,7 +370,7 @@ tile_bound_exec_part(tile_run *r, const tile_step *s, uint32_t p)
     in.s0.vec = part_of(&s->v0, p);
     in.s1.vec = part_of(&s->v1, p);
     in.iota_base += in.iota_part * (int64_t)p;
-    num_exec(&in, &r->pe, r->scratch);
+    num_exec(&in, &r->state, r->scratch);
 }
 
 // ---- moves that change no value
@@ -359,7 +387,7 @@ run_move(tile_run *r, tile_step *s)
         (void)tile_bound_errs(&a, true, b->x.e);
         tile_bound_put(&dst, b->x.e);
     }
-    num_exec(&s->insn, &r->pe, r->scratch);
+    num_exec(&s->insn, &r->state, r->scratch);
 }
 
 // With an uncertain predicate the real result may be the other operand.
@@ -400,7 +428,7 @@ run_select(tile_run *r, tile_step *s)
         }
         tile_bound_put(&old, b->x.e);
     }
-    num_exec(&s->insn, &r->pe, r->scratch);
+    num_exec(&s->insn, &r->state, r->scratch);
 }
 
 // ---- the run

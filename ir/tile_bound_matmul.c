@@ -90,7 +90,7 @@ tile_bound_ldw(tile_run *r, tile_step *s)
     tile_bound *b = r->ctx;
 
     block_read(b, &s->a, &b->weights);
-    num_exec(&s->insn, &r->pe, r->scratch);
+    num_exec(&s->insn, &r->state, r->scratch);
 }
 
 // ---- products
@@ -293,7 +293,7 @@ tile_bound_matmul(tile_run *r, tile_step *s)
         tile_bound_words(&dst, b->old.w + (size_t)i * MAX_N);
         (void)tile_bound_errs(&dst, false, b->old.e + (size_t)i * MAX_N);
     }
-    num_exec(&s->insn, &r->pe, r->scratch);
+    num_exec(&s->insn, &r->state, r->scratch);
     for (uint32_t i = 0; i < s->dst.parts; i++) {
         put_row(b, s, i, n);
     }

@@ -91,6 +91,6 @@ tile_bound_preduce(tile_run *r, tile_step *s)
         tile_bound_read(&s->a, p, in->as, &b->y);
         tile_bound_binary(b, combining(in->reduce), false, n);
     }
-    num_exec(in, &r->pe, r->scratch);
+    num_exec(in, &r->state, r->scratch);
     tile_bound_stored(b, &s->dst);
 }

@@ -7,7 +7,7 @@
 static void
 eval_step(tile_run *r, tile_step *s)
 {
-    num_exec(&s->insn, &r->pe, r->scratch);
+    num_exec(&s->insn, &r->state, r->scratch);
 }
 
 bool

@@ -67,7 +67,7 @@ typedef struct tile_run {
     uint32_t *home;    // by loop: first buffer there + 1
     uint32_t *sibling; // by buffer: next of the same home + 1
     tile_store *tensor, *buf;
-    num_pe pe;
+    num_state state;
     bool loaded;
     num_word *scratch;
     void (*exec)(struct tile_run *r, tile_step *s);

@@ -265,10 +265,6 @@ static void
 print_sources(printer *p, const tile_op *op)
 {
     switch (op->op) {
-    case NUM_OP_NONE:
-    case NUM_OP_DMA_GATHER:
-    case NUM_OP_DMA_SCATTER:
-    case NUM_OP_COUNT: break;
     case NUM_OP_COPY:
     case NUM_OP_REDUCE:
     case NUM_OP_PREDUCE:
@@ -292,6 +288,7 @@ print_sources(printer *p, const tile_op *op)
         }
         break;
     case NUM_OP_STT:
+    case NUM_OP_TT_SCAN:
         print_ref(p, &op->a);
         strbuf_put(p->out, STR(", "));
         print_scalar(p, op->as, &op->s0);
@@ -300,6 +297,7 @@ print_sources(printer *p, const tile_op *op)
         break;
     case NUM_OP_IOTA: print_iota(p, op); break;
     case NUM_OP_MATMUL: print_matmul(p, op); break;
+    default: break; // no sources, or not in tile IR
     }
 }
 

@@ -360,13 +360,13 @@ check_weights(tile_run *r, const tile_step *s)
         return true;
     }
     if (s->op->op != NUM_OP_MATMUL ||
-        (r->loaded && r->pe.k == k && r->pe.m == m)) {
+        (r->loaded && r->state.pe.k == k && r->state.pe.m == m)) {
         return true;
     }
     r->fault.need[0] = k;
     r->fault.need[1] = m;
-    r->fault.have[0] = r->loaded ? r->pe.k : 0;
-    r->fault.have[1] = r->loaded ? r->pe.m : 0;
+    r->fault.have[0] = r->loaded ? r->state.pe.k : 0;
+    r->fault.have[1] = r->loaded ? r->state.pe.m : 0;
     return fault_at(r, D_TILE_WEIGHTS, NULL, 0);
 }
 
@@ -538,9 +538,9 @@ tile_run_init(tile_run *r, const tile_fn *fn, void *const *buf)
         r->sibling[b] = r->home[home];
         r->home[home] = b + 1;
     }
-    r->pe.w = ARENA_ARRAY(a, (size_t)128 * 128, float);
-    r->pe.x = ARENA_ARRAY(a, (size_t)128 * 512, float);
-    r->pe.out = ARENA_ARRAY(a, (size_t)128 * 512, float);
+    r->state.pe.w = ARENA_ARRAY(a, (size_t)128 * 128, float);
+    r->state.pe.x = ARENA_ARRAY(a, (size_t)128 * 512, float);
+    r->state.pe.out = ARENA_ARRAY(a, (size_t)128 * 512, float);
     r->scratch = ARENA_ARRAY(a, NUM_SCRATCH_WORDS, num_word);
 }
 

@@ -182,21 +182,19 @@ verify_tree(tile_verifier *v)
 
 // ---- the form of operations
 
-// Operand counts by operation, from the table.
-static const struct {
-    uint8_t srcs, vecs;
-} op_form[NUM_OP_COUNT] = {
-#define ENGINE_OP(id, name, srcs, vecs, what) [NUM_OP_##id] = {srcs, vecs},
-#include "numerics/engine_ops.def"
-#undef ENGINE_OP
-};
+// Whether the operation has that operand, by the table.
+static bool
+takes(const tile_op *op, num_operand k)
+{
+    return num_op_form_of(op->op)->roles[k] != '-';
+}
 
 static bool
 needs_as(num_op op)
 {
     return op == NUM_OP_FILL || op == NUM_OP_ACT || op == NUM_OP_TT ||
-           op == NUM_OP_TS || op == NUM_OP_STT || op == NUM_OP_REDUCE ||
-           op == NUM_OP_PREDUCE;
+           op == NUM_OP_TS || op == NUM_OP_STT || op == NUM_OP_TT_SCAN ||
+           op == NUM_OP_REDUCE || op == NUM_OP_PREDUCE;
 }
 
 static bool
@@ -218,7 +216,8 @@ static void
 verify_funcs(tile_verifier *v)
 {
     const tile_op *op = v->op;
-    bool two = op->op == NUM_OP_TS || op->op == NUM_OP_STT;
+    bool three = op->op == NUM_OP_STT || op->op == NUM_OP_TT_SCAN;
+    bool two = op->op == NUM_OP_TS || three;
     bool binary = two || op->op == NUM_OP_TT;
     bool reduces = op->op == NUM_OP_REDUCE || op->op == NUM_OP_PREDUCE;
 
@@ -235,10 +234,13 @@ verify_funcs(tile_verifier *v)
     if (binary ? !is_binary_of(op->op0, op->as) : op->op0 != NUM_B_NONE) {
         tile_fail_op(v, "its first function does not fit its register type");
     } else if (op->op1 == NUM_B_NONE
-                   ? op->op == NUM_OP_STT
+                   ? three
                    : !two || !is_binary_of(op->op1, num_chain(op->as, op->op0,
                                                               op->op1))) {
         tile_fail_op(v, "its second function does not fit its register type");
+    } else if (op->op == NUM_OP_TT_SCAN &&
+               (num_is_compare(op->op0) || num_is_compare(op->op1))) {
+        tile_fail_op(v, "a recurrence has no comparison");
     }
     if (reduces ? !is_reduce_of(op->reduce, op->as)
                 : op->reduce != NUM_R_NONE) {
@@ -377,15 +379,15 @@ verify_operands(tile_verifier *v)
               ? verify_absent(v, &op->dst, "it has no destination")
               : tile_verify_ref(v, "dst", &op->dst, dst_parts(op))) &&
          ok;
-    ok = (op_form[op->op].srcs >= 1
+    ok = (takes(op, NUM_A)
               ? tile_verify_ref(v, "a", &op->a, &op->parts)
               : verify_absent(v, &op->a, "it has a source too many")) &&
          ok;
-    ok = (op_form[op->op].srcs >= 2
+    ok = (takes(op, NUM_B)
               ? tile_verify_ref(v, "b", &op->b, &op->parts)
               : verify_absent(v, &op->b, "it has a source too many")) &&
          ok;
-    ok = verify_scalar(v, "s0", &op->s0, op_form[op->op].vecs >= 1) && ok;
+    ok = verify_scalar(v, "s0", &op->s0, takes(op, NUM_S0)) && ok;
     return verify_scalar(v, "s1", &op->s1,
                          op->op == NUM_OP_ACT || op->op1 != NUM_B_NONE) &&
            ok;
@@ -431,7 +433,7 @@ verify_sizes(tile_verifier *v)
     const tile_op *op = v->op;
     uint32_t ndim = op->a.ndim;
 
-    if (op->op == NUM_OP_LDW || op_form[op->op].srcs == 0) {
+    if (op->op == NUM_OP_LDW || !takes(op, NUM_A)) {
         return;
     }
     if (op->op == NUM_OP_REDUCE) {
@@ -442,7 +444,7 @@ verify_sizes(tile_verifier *v)
         ndim -= op->reduce_dims;
     }
     verify_same_size(v, "a", &op->a, ndim);
-    if (op_form[op->op].srcs == 2) {
+    if (takes(op, NUM_B)) {
         verify_same_size(v, "b", &op->b, op->b.ndim);
     }
 }
@@ -540,8 +542,8 @@ verify_op(tile_verifier *v)
 {
     const tile_op *op = v->op;
 
-    if (op->op >= NUM_OP_COUNT || op->op == NUM_OP_DMA_GATHER ||
-        op->op == NUM_OP_DMA_SCATTER) {
+    if (op->op >= NUM_OP_COUNT ||
+        (op->op != NUM_OP_NONE && !num_op_is(op->op, 't'))) {
         tile_fail_op(v, "it is unknown");
         return;
     }

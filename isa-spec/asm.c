@@ -234,13 +234,10 @@ take_imm(reader *r, num_as as, num_word *w)
 }
 
 static bool
-take_scalar(reader *r, isa_scalar *s)
+take_place(reader *r, isa_scalar *s)
 {
-    char c = peek(r);
-    s->is_vec = c == 's' || c == 'p' || c == 'h';
-    if (!s->is_vec)
-        return take_imm(r, isa_scalar_as(r->out, s), &s->imm);
     size_t begin = r->pos;
+    s->is_vec = true;
     if (!take_address(r, &s->mem, &s->part, &s->offset, &s->reg))
         return false;
     if (s->mem == ISA_HBM) {
@@ -248,6 +245,16 @@ take_scalar(reader *r, isa_scalar *s)
         return expected(r, "'sbuf' or 'psum'");
     }
     return take_dtype(r, &s->dtype);
+}
+
+static bool
+take_scalar(reader *r, isa_scalar *s)
+{
+    char c = peek(r);
+    if (c == 's' || c == 'p' || c == 'h')
+        return take_place(r, s);
+    s->is_vec = false;
+    return take_imm(r, isa_scalar_as(r->out, s), &s->imm);
 }
 
 // rD=op(..), the reader stands before it.
@@ -378,6 +385,8 @@ take_value(reader *r, const isa_item *it)
         return take_pattern(r, p, it->kind == ISA_REC_XPATTERN);
     if (it->kind == ISA_REC_SCALAR)
         return take_scalar(r, p);
+    if (it->kind == ISA_REC_RESULT)
+        return take_place(r, p);
     return take_numbers(r, it);
 }
 
@@ -390,7 +399,7 @@ wrong_name(reader *r, str w)
     return false;
 }
 
-// A bare word: a flag, or a value of the first enum that is not yet given.
+// A bare word: a flag, or a value of the first enum not yet given that has it.
 static bool
 take_bare(reader *r, str w)
 {
@@ -406,7 +415,7 @@ take_bare(reader *r, str w)
             (r->seen >> r->info->order[i] & 1))
             continue;
         if (!find_name(it->names, w, &v) || v == 0)
-            break;
+            continue;
         isa_set_member(r->out, it->offset, it->size, v);
         return mark_seen(r, it, w);
     }
@@ -418,7 +427,8 @@ is_key_kind(const isa_item *it)
 {
     return it->kind == ISA_F_UINT || it->kind == ISA_F_INT ||
            it->kind == ISA_F_REG || it->kind == ISA_REC_PATTERN ||
-           it->kind == ISA_REC_XPATTERN || it->kind == ISA_REC_SCALAR;
+           it->kind == ISA_REC_XPATTERN || it->kind == ISA_REC_SCALAR ||
+           it->kind == ISA_REC_RESULT;
 }
 
 static bool

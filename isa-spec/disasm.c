@@ -158,6 +158,12 @@ put_record(strbuf *out, const isa_item *it, const isa_insn *in)
         strbuf_printf(out, " %s=", it->name);
         put_scalar(out, p, isa_scalar_as(in, p));
         break;
+    case ISA_REC_RESULT:
+        if (!((const isa_scalar *)p)->is_vec)
+            break;
+        strbuf_printf(out, " %s=", it->name);
+        put_scalar(out, p, in->as);
+        break;
     case ISA_REC_UOP:
         for (uint32_t i = 0; i < ISA_UOPS; i++) {
             if (in->uop[i].kind != ISA_UOP_NONE)

@@ -21,6 +21,16 @@ typedef enum {
 
 typedef enum { ISA_SBUF, ISA_PSUM, ISA_HBM } isa_mem;
 
+// What a target may have beyond the common instructions (cap features).
+typedef enum {
+    ISA_FEAT_NONE,
+    ISA_FEAT_ACT2,
+    ISA_FEAT_EXPONENTIAL,
+    ISA_FEAT_RANGE_SELECT,
+    ISA_FEAT_ROUNDING,
+    ISA_FEAT_COUNT
+} isa_feature;
+
 enum {
     ISA_INSN_BYTES = 128,
     ISA_REGS = 64,
@@ -125,8 +135,11 @@ typedef struct {
     uint32_t first_mask; // matmul: bit l: loop at depth l. Overwrites iff
                          // !accumulate and all masked loops are in their first
                          // iteration; otherwise adds
-    isa_ap dst, a, b;
-    isa_scalar s0, s1;
+    isa_ap dst, a, b, dst2;
+    isa_scalar s0, s1, red; // red: written, absent if not is_vec
+    num_cmd cmd;
+    bool negate;
+    uint32_t mode;
     int64_t iota_base; // plus register iota_reg
     uint32_t iota_reg;
     int64_t iota_part, iota_step[NUM_DIMS];
@@ -165,6 +178,7 @@ typedef struct isa_target {
     uint32_t psum_banks;
     uint64_t hbm_bytes;   // of one core
     uint32_t dma_queues;  // 16
+    uint64_t features;    // bit per isa_feature
     uint32_t psum_dtypes; // bit per num_dtype a matmul may write
     uint32_t pe_dtypes;   // bit per num_dtype it may read
     uint32_t pe_tile;     // fewest rows or columns of a tile of the array

@@ -44,6 +44,7 @@ typedef enum {
     ISA_REC_PATTERN,
     ISA_REC_XPATTERN,
     ISA_REC_SCALAR,
+    ISA_REC_RESULT,
     ISA_REC_UOP
 } isa_record_kind;
 
@@ -100,8 +101,8 @@ extern const uint8_t isa_tab_index[256]; // opcode to 1 + index, or 0
 extern const isa_target isa_tab_target[];
 extern const uint32_t isa_tab_target_count;
 extern const isa_names isa_tab_dtype, isa_tab_unary, isa_tab_binary, isa_tab_as,
-    isa_tab_reduce, isa_tab_combine, isa_tab_cond, isa_tab_chip, isa_tab_mem, isa_tab_when, isa_tab_engine,
-    isa_tab_regop;
+    isa_tab_reduce, isa_tab_combine, isa_tab_cond, isa_tab_chip, isa_tab_mem,
+    isa_tab_when, isa_tab_engine, isa_tab_regop, isa_tab_cmd, isa_tab_feature;
 extern const char isa_tab_hash[]; // of the tables' text
 
 // ---- rules.c: functions of the rule language (fields.isa)
@@ -125,6 +126,7 @@ int64_t isa_rule_reduces(int64_t reduce, int64_t as);
 int64_t isa_rule_product(int64_t a, int64_t b);
 int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
+int64_t isa_rule_plain2(int64_t func);
 
 // ---- objasm.c
 

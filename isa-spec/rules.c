@@ -135,3 +135,10 @@ isa_rule_bit(int64_t mask, int64_t n)
 {
     return n >= 0 && n < 63 && (mask >> n & 1) != 0;
 }
+
+// Whether the function gives the type of its operands.
+int64_t
+isa_rule_plain2(int64_t func)
+{
+    return !num_is_compare((num_binary)func);
+}

@@ -23,7 +23,7 @@ isa_target_find(const char *name)
     return NULL;
 }
 
-typedef enum { CAP_U32, CAP_U64, CAP_TYPES } cap_kind;
+typedef enum { CAP_U32, CAP_U64, CAP_TYPES, CAP_FEATURES } cap_kind;
 
 typedef struct {
     const char *name;
@@ -43,6 +43,7 @@ static const cap caps[] = {
     {"psum_banks", offsetof(isa_target, psum_banks), CAP_U32, 1024},
     {"hbm_bytes", offsetof(isa_target, hbm_bytes), CAP_U64, 1ull << 46},
     {"dma_queues", offsetof(isa_target, dma_queues), CAP_U32, ISA_QUEUES},
+    {"features", offsetof(isa_target, features), CAP_FEATURES, 0},
     {"psum_dtypes", offsetof(isa_target, psum_dtypes), CAP_TYPES, 0},
     {"pe_dtypes", offsetof(isa_target, pe_dtypes), CAP_TYPES, 0},
     {"pe_tile", offsetof(isa_target, pe_tile), CAP_U32, 128},
@@ -98,17 +99,22 @@ word(str *line, str *w)
     return true;
 }
 
+// A list of names, or "none", as a mask by their codes.
 static bool
-parse_types(reader *r, str w, uint32_t *mask)
+parse_list(reader *r, const isa_names *names, str w, uint64_t *mask)
 {
     *mask = 0;
     for (str rest = w; rest.n && !str_eq_z(w, "none");) {
         const char *comma = memchr(rest.p, ',', rest.n);
         str one = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
-        num_dtype t = num_dtype_parse(one.p, one.n);
-        if (t == DT_NONE)
-            return bad(r, one, "an element type");
-        *mask |= 1u << t;
+        uint32_t v = 1;
+        while (v < names->n && !str_eq_z(one, names->name[v]))
+            v++;
+        if (v == names->n)
+            return bad(r, one,
+                       names == &isa_tab_dtype ? "an element type"
+                                               : "the name of a feature");
+        *mask |= 1ull << v;
         size_t used = comma ? one.n + 1 : one.n;
         rest = (str){rest.p + used, rest.n - used};
     }
@@ -128,14 +134,16 @@ parse_cap(reader *r, str name, str value)
         if (r->seen >> i & 1)
             return bad(r, name, "each capability once");
         r->seen |= 1u << i;
-        if (c->kind == CAP_TYPES) {
-            if (!parse_types(r, value, &v4))
+        if (c->kind == CAP_TYPES || c->kind == CAP_FEATURES) {
+            if (!parse_list(
+                    r, c->kind == CAP_TYPES ? &isa_tab_dtype : &isa_tab_feature,
+                    value, &v))
                 return false;
         } else if (!str_to_u64(value, &v) || v == 0 || v > c->max) {
             return bad(r, value, "a number in the capability's range");
         }
-        v4 = c->kind == CAP_TYPES ? v4 : (uint32_t)v;
-        if (c->kind == CAP_U64)
+        v4 = (uint32_t)v;
+        if (c->kind == CAP_U64 || c->kind == CAP_FEATURES)
             memcpy(to, &v, sizeof v);
         else
             memcpy(to, &v4, sizeof v4);

@@ -8,18 +8,40 @@
 
 #include <string.h>
 
-enum { PIECE = NUM_SCRATCH_WORDS / 4 };
+enum { PIECE = NUM_PIECE };
+
+static const num_op_form forms[NUM_OP_COUNT] = {
+    {"none", "-------", "----", 0, ""},
+#define ENGINE_OP(id, name, roles, shape, wide, flags, fn, what)               \
+    {name, roles, shape, wide, flags},
+#include "numerics/engine_ops.def"
+#undef ENGINE_OP
+};
+
+const num_op_form *
+num_op_form_of(num_op op)
+{
+    return &forms[(unsigned)op < NUM_OP_COUNT ? op : NUM_OP_NONE];
+}
+
+const char *
+num_operand_name(num_operand k)
+{
+    static const char *const names[NUM_OPERANDS] = {"dst", "a",  "b",  "dst2",
+                                                    "s0",  "s1", "red"};
+    return (unsigned)k < NUM_OPERANDS ? names[k] : "none";
+}
 
 const char *
 num_op_name(num_op op)
 {
-    static const char *const names[NUM_OP_COUNT] = {
-        "none",
-#define ENGINE_OP(id, name, srcs, vecs, what) name,
-#include "numerics/engine_ops.def"
-#undef ENGINE_OP
-    };
-    return (unsigned)op < NUM_OP_COUNT ? names[op] : "none";
+    return num_op_form_of(op)->name;
+}
+
+bool
+num_op_is(num_op op, char flag)
+{
+    return strchr(num_op_form_of(op)->flags, flag) != NULL;
 }
 
 num_as
@@ -27,144 +49,6 @@ num_chain(num_as as, num_binary op0, num_binary op1)
 {
     num_as given = num_binary_gives(op0, as);
     return num_binary_takes(op1, given) ? given : as;
-}
-
-uint64_t
-num_view_elems(const num_view *v)
-{
-    uint64_t n = 1;
-    for (uint32_t d = 0; d < v->ndim; d++)
-        n *= v->dim[d].count;
-    return n;
-}
-
-// ---- walks: the elements of a view in order, as runs of one step
-
-typedef struct {
-    uint8_t *base;
-    num_dtype dtype;
-    uint32_t nd;
-    uint64_t offset; // of the next element, modulo 2^64
-    struct {
-        uint64_t step, count, at;
-    } dim[NUM_DIMS + 1];
-} walk;
-
-typedef struct {
-    uint64_t offset, step;
-    size_t n;
-} run;
-
-// Adds an inner dimension, as one with the last where the steps allow it.
-static void
-walk_add(walk *w, uint64_t step, uint64_t count)
-{
-    if (count == 1)
-        return;
-    uint32_t d = w->nd;
-    if (d > 0 && w->dim[d - 1].step == step * count) {
-        w->dim[d - 1].step = step;
-        w->dim[d - 1].count *= count;
-        return;
-    }
-    w->dim[d].step = step;
-    w->dim[d].count = count;
-    w->dim[d].at = 0;
-    w->nd++;
-}
-
-static walk
-walk_begin(uint8_t *base, num_dtype t)
-{
-    walk w = {.base = base, .dtype = t};
-    return w;
-}
-
-// A run needs a dimension to be along.
-static void
-walk_ready(walk *w)
-{
-    if (w->nd == 0) {
-        w->dim[0].count = 1;
-        w->nd = 1;
-    }
-}
-
-static walk
-walk_view(const num_view *v)
-{
-    walk w = walk_begin(v->base, v->dtype);
-    walk_add(&w, (uint64_t)v->part_step, v->parts);
-    for (uint32_t d = 0; d < v->ndim; d++)
-        walk_add(&w, (uint64_t)v->dim[d].step, v->dim[d].count);
-    walk_ready(&w);
-    return w;
-}
-
-// The elements of one partition.
-static walk
-walk_lane(const num_view *v, uint32_t part)
-{
-    num_view lane = *v;
-    lane.base += (int64_t)part * v->part_step;
-    lane.parts = 1;
-    return walk_view(&lane);
-}
-
-// At most 'most' elements, never across the end of the innermost dimension.
-static run
-walk_next(walk *w, uint64_t most)
-{
-    uint32_t d = w->nd - 1;
-    uint64_t left = w->dim[d].count - w->dim[d].at;
-    run r = {w->offset, w->dim[d].step, (size_t)(left < most ? left : most)};
-    w->dim[d].at += r.n;
-    w->offset += r.n * r.step;
-    for (; d > 0 && w->dim[d].at == w->dim[d].count; d--) {
-        w->offset += w->dim[d - 1].step - w->dim[d].count * w->dim[d].step;
-        w->dim[d].at = 0;
-        w->dim[d - 1].at++;
-    }
-    return r;
-}
-
-static void
-walk_skip(walk *w, uint64_t n)
-{
-    while (n > 0)
-        n -= walk_next(w, n).n;
-}
-
-static uint8_t *
-run_at(const walk *w, uint64_t offset)
-{
-    return w->base + (int64_t)offset;
-}
-
-// The next n elements, widened and cast to 'as'.
-static void
-read_words(walk *w, size_t n, num_as as, num_word *out)
-{
-    num_as from = num_widened(w->dtype);
-    for (size_t i = 0; i < n;) {
-        run r = walk_next(w, n - i);
-        num_load_row(w->dtype, run_at(w, r.offset), (int64_t)r.step, r.n,
-                     out + i);
-        i += r.n;
-    }
-    for (size_t i = 0; from != as && i < n; i++)
-        out[i] = num_cast(as, from, out[i]);
-}
-
-static void
-write_words(walk *w, size_t n, num_as as, const num_word *in)
-{
-    for (size_t i = 0; i < n;) {
-        run r = walk_next(w, n - i);
-        num_store_row(w->dtype, run_at(w, r.offset), (int64_t)r.step, r.n, as,
-                      in + i);
-        i += r.n;
-    }
 }
 
 // ---- moves of bits
@@ -203,21 +87,21 @@ move_run(move m, uint32_t bytes)
 
 // The next stretch, at most 'most' long, that is one run of both.
 static move
-next_move(walk *to, walk *from, uint64_t most)
+next_move(num_walk *to, num_walk *from, uint64_t most)
 {
     uint32_t d = from->nd - 1;
     uint64_t left = from->dim[d].count - from->dim[d].at;
-    run t = walk_next(to, left < most ? left : most);
-    run f = walk_next(from, t.n);
-    move m = {run_at(to, t.offset), run_at(from, f.offset), (int64_t)t.step,
-              (int64_t)f.step, f.n};
+    num_run t = num_walk_next(to, left < most ? left : most);
+    num_run f = num_walk_next(from, t.n);
+    move m = {num_run_at(to, t.offset), num_run_at(from, f.offset),
+              (int64_t)t.step, (int64_t)f.step, f.n};
     return m;
 }
 
 static void
 exec_move(const num_insn *in)
 {
-    walk to = walk_view(&in->dst), from = walk_view(&in->a);
+    num_walk to = num_walk_view(&in->dst), from = num_walk_view(&in->a);
     uint64_t left = num_view_elems(&in->dst) * in->dst.parts;
     while (left > 0) {
         move m = next_move(&to, &from, left);
@@ -238,15 +122,16 @@ move_masked(move m, const num_word *mask, uint32_t bytes)
     }
 }
 
-static void
-exec_select(const num_insn *in, num_word *x)
+void
+num_exec_select(const num_insn *in, num_state *st, num_word *x)
 {
-    walk to = walk_view(&in->dst), from = walk_view(&in->a);
-    walk b = walk_view(&in->b);
+    (void)st;
+    num_walk to = num_walk_view(&in->dst), from = num_walk_view(&in->a);
+    num_walk b = num_walk_view(&in->b);
     uint64_t left = num_view_elems(&in->dst) * in->dst.parts;
     while (left > 0) {
         size_t n = left < PIECE ? (size_t)left : PIECE;
-        read_words(&b, n, NUM_AS_BOOL, x);
+        num_read_words(&b, n, NUM_AS_BOOL, x);
         for (size_t i = 0; i < n;) {
             move m = next_move(&to, &from, n - i);
             move_masked(m, x + i, num_dtype_bytes(in->dst.dtype));
@@ -262,13 +147,13 @@ exec_select(const num_insn *in, num_word *x)
 typedef struct {
     bool uniform;
     num_word imm;
-    walk w;
+    num_walk w;
 } operand;
 
 static operand
 operand_view(const num_view *v)
 {
-    operand o = {.w = walk_view(v)};
+    operand o = {.w = num_walk_view(v)};
     return o;
 }
 
@@ -277,10 +162,10 @@ operand_scalar(const num_scalar *s, uint64_t elems)
 {
     operand o = {.uniform = !s->is_vec, .imm = s->imm};
     if (s->is_vec) {
-        o.w = walk_begin(s->vec.base, s->vec.dtype);
-        walk_add(&o.w, (uint64_t)s->vec.part_step, s->vec.parts);
-        walk_add(&o.w, 0, elems);
-        walk_ready(&o.w);
+        o.w = num_walk_begin(s->vec.base, s->vec.dtype);
+        num_walk_add(&o.w, (uint64_t)s->vec.part_step, s->vec.parts);
+        num_walk_add(&o.w, 0, elems);
+        num_walk_ready(&o.w);
     }
     return o;
 }
@@ -290,7 +175,7 @@ static void
 operand_read(operand *o, size_t n, num_as as, bool all, num_word *y)
 {
     if (!o->uniform) {
-        read_words(&o->w, n, as, y);
+        num_read_words(&o->w, n, as, y);
         return;
     }
     for (size_t i = 0; i < (all ? n : 1); i++)
@@ -298,14 +183,8 @@ operand_read(operand *o, size_t n, num_as as, bool all, num_word *y)
 }
 
 // x = x f operand, or the other way round; y is scratch.
-typedef struct {
-    num_binary f;
-    num_as as;
-    bool rev;
-} step;
-
 static void
-combine(step s, operand *o, size_t n, num_word *x, num_word *y)
+combine(num_step s, operand *o, size_t n, num_word *x, num_word *y)
 {
     operand_read(o, n, s.as, s.rev, y);
     if (s.rev)
@@ -324,7 +203,7 @@ cast_words(num_as to, num_as from, size_t n, num_word *x)
 // What an elementwise operation carries from piece to piece.
 typedef struct {
     const num_insn *in;
-    walk dst, a, old; // old: dst read again, to add to
+    num_walk dst, a, old; // old: dst read again, to add to
     operand s0, s1, b;
 } map;
 
@@ -333,11 +212,11 @@ piece_act(map *m, size_t n, num_word *x, num_word *y)
 {
     const num_insn *in = m->in;
     bool is_float = in->as == NUM_AS_F32;
-    read_words(&m->a, n, in->as, x);
+    num_read_words(&m->a, n, in->as, x);
     if (is_float && !(m->s0.uniform && m->s0.imm == 0x3f800000u))
-        combine((step){NUM_MUL, in->as, false}, &m->s0, n, x, y);
+        combine((num_step){NUM_MUL, in->as, false}, &m->s0, n, x, y);
     if (is_float && !(m->s1.uniform && m->s1.imm == 0x80000000u))
-        combine((step){NUM_ADD, in->as, false}, &m->s1, n, x, y);
+        combine((num_step){NUM_ADD, in->as, false}, &m->s1, n, x, y);
     num_row1(in->func, in->as, n, x, x);
     return num_unary_gives(in->func, in->as);
 }
@@ -346,8 +225,8 @@ static num_as
 piece_tt(map *m, size_t n, num_word *x, num_word *y)
 {
     const num_insn *in = m->in;
-    read_words(&m->a, n, in->as, x);
-    combine((step){in->op0, in->as, in->rev0}, &m->b, n, x, y);
+    num_read_words(&m->a, n, in->as, x);
+    combine((num_step){in->op0, in->as, in->rev0}, &m->b, n, x, y);
     return num_binary_gives(in->op0, in->as);
 }
 
@@ -356,14 +235,14 @@ static num_as
 piece_two(map *m, operand *second, size_t n, num_word *x, num_word *y)
 {
     const num_insn *in = m->in;
-    read_words(&m->a, n, in->as, x);
-    combine((step){in->op0, in->as, in->rev0}, &m->s0, n, x, y);
+    num_read_words(&m->a, n, in->as, x);
+    combine((num_step){in->op0, in->as, in->rev0}, &m->s0, n, x, y);
     num_as given = num_binary_gives(in->op0, in->as);
     if (in->op1 == NUM_B_NONE)
         return given;
     num_as as = num_chain(in->as, in->op0, in->op1);
     cast_words(as, given, n, x);
-    combine((step){in->op1, as, in->rev1}, second, n, x, y);
+    combine((num_step){in->op1, as, in->rev1}, second, n, x, y);
     return num_binary_gives(in->op1, as);
 }
 
@@ -371,7 +250,7 @@ static num_as
 piece_cast(map *m, size_t n, num_word *x)
 {
     num_as as = num_widened(m->in->a.dtype);
-    read_words(&m->a, n, as, x);
+    num_read_words(&m->a, n, as, x);
     return as;
 }
 
@@ -379,8 +258,8 @@ static num_as
 piece_combine(map *m, size_t n, num_word *x, num_word *y)
 {
     num_as as = num_combine_as(m->in->dst.dtype);
-    read_words(&m->a, n, as, x);
-    read_words(&m->old, n, as, y);
+    num_read_words(&m->a, n, as, x);
+    num_read_words(&m->old, n, as, y);
     num_combine_words(m->in->combine, as, n, x, y);
     return as;
 }
@@ -403,41 +282,102 @@ map_piece(map *m, size_t n, num_word *x, num_word *y)
     }
 }
 
-static void
-exec_map(const num_insn *in, num_word *scratch)
+static map
+map_begin(const num_insn *in)
 {
-    uint64_t elems = num_view_elems(&in->dst), left = elems * in->dst.parts;
-    map m = {.in = in, .dst = walk_view(&in->dst), .old = walk_view(&in->dst)};
-    if (in->op != NUM_OP_FILL)
-        m.a = walk_view(&in->a);
-    if (in->op == NUM_OP_TT || in->op == NUM_OP_STT)
+    uint64_t elems = num_view_elems(&in->dst);
+    map m = {.in = in,
+             .dst = num_walk_view(&in->dst),
+             .old = num_walk_view(&in->dst)};
+    const char *role = num_op_form_of(in->op)->roles;
+    if (role[NUM_A] != '-')
+        m.a = num_walk_view(&in->a);
+    if (role[NUM_B] != '-')
         m.b = operand_view(&in->b);
     m.s0 = operand_scalar(&in->s0, elems);
     m.s1 = operand_scalar(&in->s1, elems);
+    return m;
+}
+
+void
+num_exec_map(const num_insn *in, num_state *st, num_word *scratch)
+{
+    (void)st;
+    uint64_t left = num_view_elems(&in->dst) * in->dst.parts;
+    map m = map_begin(in);
     while (left > 0) {
         size_t n = left < PIECE ? (size_t)left : PIECE;
         num_as as = map_piece(&m, n, scratch, scratch + PIECE);
-        write_words(&m.dst, n, as, scratch);
+        num_write_words(&m.dst, n, as, scratch);
         left -= n;
     }
 }
 
-static void
-exec_iota(const num_insn *in, num_word *x)
+// Partition p alone, as an operation of one partition.
+static num_insn
+lane_of(const num_insn *in, uint32_t p)
 {
-    walk dst = walk_view(&in->dst);
-    walk value = walk_begin(NULL, DT_I32);
-    walk_add(&value, (uint64_t)in->iota_part, in->dst.parts);
+    num_insn lane = *in;
+    num_view *v[] = {&lane.dst, &lane.a, &lane.b, &lane.s0.vec, &lane.s1.vec};
+    for (uint32_t k = 0; k < sizeof v / sizeof *v; k++) {
+        if (v[k]->base)
+            v[k]->base += (int64_t)p * v[k]->part_step;
+        v[k]->parts = 1;
+    }
+    return lane;
+}
+
+// The elements of a lane are mapped, stored, and reduced as they were before
+// the rounding of the store.
+static void
+map_lane(const num_insn *in, num_state *st, uint32_t p, num_word *x)
+{
+    num_word part[NUM_PARTIALS];
+    num_insn lane = lane_of(in, p);
+    uint64_t left = num_view_elems(&in->dst);
+    map m = map_begin(&lane);
+    num_partials_begin(in->reduce, NUM_AS_F32, part);
+    while (left > 0) {
+        size_t n = left < PIECE ? (size_t)left : PIECE;
+        num_as as = map_piece(&m, n, x, x + PIECE);
+        num_partials_add(in->reduce, NUM_AS_F32, part, n, x);
+        num_write_words(&m.dst, n, as, x);
+        left -= n;
+    }
+    num_accumulate(in, st, p, num_partials_end(in->reduce, NUM_AS_F32, part));
+    num_read_out(in, st, p);
+}
+
+void
+num_exec_act(const num_insn *in, num_state *st, num_word *x)
+{
+    if (in->cmd == NUM_CMD_NONE) {
+        num_exec_map(in, st, x);
+        return;
+    }
+    num_insn sum = *in;
+    sum.reduce = NUM_R_SUM;
+    for (uint32_t p = 0; p < in->dst.parts; p++)
+        map_lane(&sum, st, p, x);
+}
+
+void
+num_exec_iota(const num_insn *in, num_state *st, num_word *x)
+{
+    (void)st;
+    num_walk dst = num_walk_view(&in->dst);
+    num_walk value = num_walk_begin(NULL, DT_I32);
+    num_walk_add(&value, (uint64_t)in->iota_part, in->dst.parts);
     for (uint32_t d = 0; d < in->dst.ndim; d++)
-        walk_add(&value, (uint64_t)in->iota_step[d], in->dst.dim[d].count);
-    walk_ready(&value);
+        num_walk_add(&value, (uint64_t)in->iota_step[d], in->dst.dim[d].count);
+    num_walk_ready(&value);
     uint64_t left = num_view_elems(&in->dst) * in->dst.parts;
     while (left > 0) {
-        run r = walk_next(&value, left < PIECE ? left : PIECE);
+        num_run r = num_walk_next(&value, left < PIECE ? left : PIECE);
         uint64_t v = r.offset + (uint64_t)in->iota_base;
         for (size_t i = 0; i < r.n; i++, v += r.step)
             x[i] = (num_word)v;
-        write_words(&dst, r.n, NUM_AS_I32, x);
+        num_write_words(&dst, r.n, NUM_AS_I32, x);
         left -= r.n;
     }
 }
@@ -446,13 +386,13 @@ exec_iota(const num_insn *in, num_word *x)
 
 // One result of 'row' elements, longer than a piece.
 static num_word
-reduce_long(const num_insn *in, walk *a, uint64_t row, num_word *x)
+reduce_long(const num_insn *in, num_walk *a, uint64_t row, num_word *x)
 {
     num_word part[NUM_PARTIALS];
     num_partials_begin(in->reduce, in->as, part);
     while (row > 0) {
         size_t n = row < PIECE ? (size_t)row : PIECE;
-        read_words(a, n, in->as, x);
+        num_read_words(a, n, in->as, x);
         num_partials_add(in->reduce, in->as, part, n, x);
         row -= n;
     }
@@ -461,21 +401,22 @@ reduce_long(const num_insn *in, walk *a, uint64_t row, num_word *x)
 
 // As many whole rows as fit; results in y.
 static size_t
-reduce_short(const num_insn *in, walk *a, size_t row, uint64_t left,
+reduce_short(const num_insn *in, num_walk *a, size_t row, uint64_t left,
              num_word *x)
 {
     size_t fit = row == 0 ? PIECE : PIECE / row;
     size_t n = left < fit ? (size_t)left : fit;
-    read_words(a, n * row, in->as, x);
+    num_read_words(a, n * row, in->as, x);
     for (size_t i = 0; i < n; i++)
         x[PIECE + i] = num_reduce_row(in->reduce, in->as, row, x + i * row);
     return n;
 }
 
-static void
-exec_reduce(const num_insn *in, num_word *x)
+void
+num_exec_reduce(const num_insn *in, num_state *st, num_word *x)
 {
-    walk dst = walk_view(&in->dst), a = walk_view(&in->a);
+    (void)st;
+    num_walk dst = num_walk_view(&in->dst), a = num_walk_view(&in->a);
     uint64_t left = num_view_elems(&in->dst) * in->dst.parts, row = 1;
     for (uint32_t i = 0; i < in->reduce_dims && i < in->a.ndim; i++)
         row *= in->a.dim[in->a.ndim - 1 - i].count;
@@ -485,41 +426,43 @@ exec_reduce(const num_insn *in, num_word *x)
             n = reduce_short(in, &a, (size_t)row, left, x);
         else
             x[PIECE] = reduce_long(in, &a, row, x);
-        write_words(&dst, n, in->as, x + PIECE);
+        num_write_words(&dst, n, in->as, x + PIECE);
         left -= n;
     }
 }
 
-static void
-exec_preduce(const num_insn *in, num_word *x)
+void
+num_exec_preduce(const num_insn *in, num_state *st, num_word *x)
 {
+    (void)st;
     num_word *y = x + PIECE;
     uint64_t elems = num_view_elems(&in->dst);
-    walk dst = walk_view(&in->dst);
+    num_walk dst = num_walk_view(&in->dst);
     for (uint64_t at = 0; at < elems && in->a.parts > 0; at += PIECE) {
         size_t n = elems - at < PIECE ? (size_t)(elems - at) : PIECE;
         for (uint32_t p = 0; p < in->a.parts; p++) {
-            walk lane = walk_lane(&in->a, p);
-            walk_skip(&lane, at);
-            read_words(&lane, n, in->as, p == 0 ? x : y);
+            num_walk lane = num_walk_lane(&in->a, p);
+            num_walk_skip(&lane, at);
+            num_read_words(&lane, n, in->as, p == 0 ? x : y);
             if (p > 0)
                 num_row2(num_reduce_binary(in->reduce), in->as, n, x, x, y, 1);
         }
-        write_words(&dst, n, in->as, x);
+        num_write_words(&dst, n, in->as, x);
     }
 }
 
 // ---- the tensor engine
 
-static void
-exec_ldw(const num_insn *in, num_pe *pe, num_word *x)
+void
+num_exec_ldw(const num_insn *in, num_state *st, num_word *x)
 {
+    num_pe *pe = &st->pe;
     pe->k = in->a.parts;
     pe->m = (uint32_t)num_view_elems(&in->a);
     pe->dtype = in->a.dtype;
     for (uint32_t p = 0; p < pe->k; p++) {
-        walk lane = walk_lane(&in->a, p);
-        read_words(&lane, pe->m, NUM_AS_F32, x);
+        num_walk lane = num_walk_lane(&in->a, p);
+        num_read_words(&lane, pe->m, NUM_AS_F32, x);
         memcpy(pe->w + (size_t)p * pe->m, x, pe->m * sizeof *x);
     }
 }
@@ -533,29 +476,30 @@ put_columns(const num_insn *in, const num_pe *pe, uint64_t at, size_t n,
 {
     num_word *y = x + PIECE;
     for (uint32_t p = 0; p < in->dst.parts && p < pe->m; p++) {
-        walk dst = walk_lane(&in->dst, p);
-        walk_skip(&dst, at);
+        num_walk dst = num_walk_lane(&in->dst, p);
+        num_walk_skip(&dst, at);
         memcpy(x, pe->out + p * n, n * sizeof *x);
         if (in->accumulate) {
-            walk old = dst;
-            read_words(&old, n, NUM_AS_F32, y);
+            num_walk old = dst;
+            num_read_words(&old, n, NUM_AS_F32, y);
             num_row2(NUM_ADD, NUM_AS_F32, n, x, y, x, 1);
         }
-        write_words(&dst, n, NUM_AS_F32, x);
+        num_write_words(&dst, n, NUM_AS_F32, x);
     }
 }
 
-static void
-exec_matmul(const num_insn *in, num_pe *pe, num_word *x)
+void
+num_exec_matmul(const num_insn *in, num_state *st, num_word *x)
 {
+    num_pe *pe = &st->pe;
     uint64_t elems = num_view_elems(&in->dst);
     uint32_t k = in->a.parts < pe->k ? in->a.parts : pe->k;
     for (uint64_t at = 0; at < elems; at += MOVING) {
         size_t n = elems - at < MOVING ? (size_t)(elems - at) : MOVING;
         for (uint32_t p = 0; p < k; p++) {
-            walk lane = walk_lane(&in->a, p);
-            walk_skip(&lane, at);
-            read_words(&lane, n, NUM_AS_F32, x);
+            num_walk lane = num_walk_lane(&in->a, p);
+            num_walk_skip(&lane, at);
+            num_read_words(&lane, n, NUM_AS_F32, x);
             memcpy(pe->x + p * n, x, n * sizeof *x);
         }
         num_matmul(pe->m, n, k, pe->out, pe->w, pe->x);
@@ -563,32 +507,35 @@ exec_matmul(const num_insn *in, num_pe *pe, num_word *x)
     }
 }
 
+// ---- entry
+
 void
-num_exec(const num_insn *in, num_pe *pe, num_word *scratch)
+num_exec_copy(const num_insn *in, num_state *st, num_word *x)
 {
-    bool same = in->dst.dtype == in->a.dtype;
-    switch (in->op) {
-    case NUM_OP_COPY:
-    case NUM_OP_DMA:
-        if (same && !in->combine)
-            exec_move(in);
-        else
-            exec_map(in, scratch);
-        break;
-    case NUM_OP_FILL:
-    case NUM_OP_ACT:
-    case NUM_OP_TT:
-    case NUM_OP_TS:
-    case NUM_OP_STT: exec_map(in, scratch); break;
-    case NUM_OP_SELECT: exec_select(in, scratch); break;
-    case NUM_OP_REDUCE: exec_reduce(in, scratch); break;
-    case NUM_OP_PREDUCE: exec_preduce(in, scratch); break;
-    case NUM_OP_IOTA: exec_iota(in, scratch); break;
-    case NUM_OP_LDW: exec_ldw(in, pe, scratch); break;
-    case NUM_OP_MATMUL: exec_matmul(in, pe, scratch); break;
-    case NUM_OP_DMA_GATHER:
-    case NUM_OP_DMA_SCATTER: num_exec_indexed(in, scratch); break;
-    case NUM_OP_NONE:
-    case NUM_OP_COUNT: break;
-    }
+    if (in->dst.dtype == in->a.dtype)
+        exec_move(in);
+    else
+        num_exec_map(in, st, x);
+}
+
+void
+num_exec_dma(const num_insn *in, num_state *st, num_word *x)
+{
+    if (in->combine)
+        num_exec_map(in, st, x);
+    else
+        num_exec_copy(in, st, x);
+}
+
+void
+num_exec(const num_insn *in, num_state *st, num_word *scratch)
+{
+    static num_exec_fn *const exec[NUM_OP_COUNT] = {
+#define ENGINE_OP(id, name, roles, shape, wide, flags, fn, what)               \
+    [NUM_OP_##id] = num_exec_##fn,
+#include "numerics/engine_ops.def"
+#undef ENGINE_OP
+    };
+    if (exec[in->op])
+        exec[in->op](in, st, scratch);
 }

@@ -228,8 +228,9 @@ put_block(const num_insn *in, cursor to, cursor from, uint64_t n, num_word *x)
 }
 
 void
-num_exec_indexed(const num_insn *in, num_word *x)
+num_exec_indexed(const num_insn *in, num_state *st, num_word *x)
 {
+    (void)st;
     bool scatter = in->op == NUM_OP_DMA_SCATTER;
     const num_view *hbm = indexed_view(in), *chip = scatter ? &in->a : &in->dst;
     uint64_t block = num_view_elems(hbm), n = num_view_elems(&in->b);

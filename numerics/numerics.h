@@ -199,15 +199,48 @@ uint64_t num_view_elems(const num_view *v); // per partition
 // meaning. Tile IR operations and instructions have the same names.
 typedef enum {
     NUM_OP_NONE,
-#define ENGINE_OP(id, name, srcs, vecs, what) NUM_OP_##id,
+#define ENGINE_OP(id, name, roles, shape, wide, flags, fn, what) NUM_OP_##id,
 #include "numerics/engine_ops.def"
 #undef ENGINE_OP
     NUM_OP_COUNT
 } num_op;
 
-const char *num_op_name(num_op op);
+// The operands, in the order of the table's letters; views, then vectors.
+typedef enum {
+    NUM_DST,
+    NUM_A,
+    NUM_B,
+    NUM_DST2,
+    NUM_VIEWS,
+    NUM_S0 = NUM_VIEWS,
+    NUM_S1,
+    NUM_RED,
+    NUM_OPERANDS
+} num_operand;
 
-// A scalar operand of TS, STT and ACT: an immediate or one value a partition.
+typedef struct {
+    const char *name, *roles, *shape; // letters by num_operand
+    uint32_t wide;                    // elements of a capital vector
+    const char *flags;
+} num_op_form;
+
+const num_op_form *num_op_form_of(num_op op);
+const char *num_operand_name(num_operand k);
+const char *num_op_name(num_op op);
+bool num_op_is(num_op op, char flag); // a letter of the table's flags
+
+// Commands to the accumulators, in the order of their encoding.
+typedef enum {
+    NUM_CMD_NONE,
+    NUM_CMD_RESET,        // acc = identity
+    NUM_CMD_REDUCE,       // acc = acc r row
+    NUM_CMD_RESET_REDUCE, // acc = identity r row
+    NUM_CMD_LOAD_REDUCE,  // acc = s1 r row
+    NUM_CMD_COUNT
+} num_cmd;
+
+// A scalar operand: an immediate or one value a partition ('wide' ones where
+// the table says so).
 typedef struct {
     bool is_vec;
     num_word imm; // in the operation's register type
@@ -223,6 +256,7 @@ typedef enum {
     NUM_C_MIN,
     NUM_C_COUNT
 } num_combine;
+enum { NUM_LANES = 128, NUM_UNITS = 8, NUM_MASK = 32 };
 
 // One resolved operation. Register type 'as' is that of the arithmetic.
 typedef struct {
@@ -238,8 +272,16 @@ typedef struct {
     bool accumulate;     // MATMUL: add to dst instead of overwriting
     num_combine combine; // DMA, DMA_SCATTER
     bool skip; // DMA_GATHER, DMA_SCATTER: an index of all ones is passed over
-    num_view dst, a, b;
+    num_view dst, a, b, dst2;
     num_scalar s0, s1;
+    bool has_red; // a vector that is written, parts x 1 element (or 'wide')
+    num_view red;
+    num_cmd cmd;
+    bool negate;   // what is read out of the accumulators
+    uint32_t mode; // what the operation makes of it
+    uint32_t unit; // whose accumulators and generator: below NUM_UNITS
+    uint32_t lane; // of the source's first partition (of dst without source)
+    uint8_t mask[NUM_MASK]; // SHUFFLE
 } num_insn;
 
 // The tensor engine's state: the weights loaded last, K rows of M, as f32.
@@ -250,6 +292,13 @@ typedef struct {
     float *x, *out; // scratch of [128 * 512] and [128 * 512] elements, caller's
 } num_pe;
 
+// What the engines hold beside memory. Zero is a good start; what was never
+// set is never read (the certifier sees to it).
+typedef struct {
+    num_pe pe;
+    num_word acc[NUM_UNITS][NUM_LANES];
+} num_state;
+
 // The register type op1 of TS and STT computes in: what op0 gives if op1 takes
 // it (a comparison's bool into and, or, xor, eq, ne), else 'as', to which op0's
 // result is then cast (true is 1).
@@ -257,10 +306,11 @@ num_as num_chain(num_as as, num_binary op0, num_binary op1);
 
 // Executes one operation. 'scratch' holds at least NUM_SCRATCH_WORDS words;
 // rows longer than that are done in pieces that do not change the result.
-// 'pe' is needed by LDW and MATMUL only. dst is equal to a source (same view)
-// or disjoint from every source.
+// 'st' is needed by operations with state only (LDW, MATMUL, accumulators,
+// generators). A destination is equal to a source (same view) or disjoint from
+// every source, and disjoint from other destinations.
 enum { NUM_SCRATCH_WORDS = 4 * 4096 };
-void num_exec(const num_insn *in, num_pe *pe, num_word *scratch);
+void num_exec(const num_insn *in, num_state *st, num_word *scratch);
 
 // ---- engine_index.c
 

@@ -152,8 +152,6 @@ num_word num_partials_end(num_reduce r, num_as as, num_word *part);
 
 // ---- engine_index.c
 
-// DMA_GATHER and DMA_SCATTER.
-void num_exec_indexed(const num_insn *in, num_word *scratch);
 // x[i] = old[i] combined with x[i], registers of type 'as'.
 void num_combine_words(num_combine c, num_as as, size_t n, num_word *x,
                        const num_word *old);
@@ -171,5 +169,65 @@ typedef struct {
     const float *s, *x;
 } num_product;
 bool num_matmul_as(num_simd width, const num_product *p);
+
+// ---- walk.c
+
+// The elements of a view in order: a sequence of runs of one step. Lanes of an
+// operation are walks too; 'offset' is that of the next element, modulo 2^64.
+typedef struct {
+    uint8_t *base;
+    num_dtype dtype;
+    uint32_t nd;
+    uint64_t offset;
+    struct {
+        uint64_t step, count, at;
+    } dim[NUM_DIMS + 1];
+} num_walk;
+
+typedef struct {
+    uint64_t offset, step;
+    size_t n;
+} num_run;
+
+num_walk num_walk_begin(uint8_t *base, num_dtype t);
+// Adds an inner dimension, as one with the last where the steps allow it.
+void num_walk_add(num_walk *w, uint64_t step, uint64_t count);
+// After the last num_walk_add: a run needs a dimension to be along.
+void num_walk_ready(num_walk *w);
+num_walk num_walk_view(const num_view *v);
+// The elements of one partition.
+num_walk num_walk_lane(const num_view *v, uint32_t part);
+// At most 'most' elements, never across the end of the innermost dimension.
+num_run num_walk_next(num_walk *w, uint64_t most);
+void num_walk_skip(num_walk *w, uint64_t n);
+uint8_t *num_run_at(const num_walk *w, uint64_t offset);
+// The next n elements, widened and cast to 'as'; the same stored.
+void num_read_words(num_walk *w, size_t n, num_as as, num_word *out);
+void num_write_words(num_walk *w, size_t n, num_as as, const num_word *in);
+
+// ---- engine*.c: the meaning of each operation
+
+// Rows are worked on in pieces of the scratch memory, a quarter each.
+enum { NUM_PIECE = NUM_SCRATCH_WORDS / 4 };
+// The functions that engine_ops.def names.
+typedef void num_exec_fn(const num_insn *in, num_state *st, num_word *x);
+num_exec_fn num_exec_copy, num_exec_map, num_exec_act, num_exec_select;
+num_exec_fn num_exec_reduce, num_exec_preduce, num_exec_iota, num_exec_ldw;
+num_exec_fn num_exec_matmul, num_exec_dma, num_exec_tt_scan, num_exec_act_read;
+num_exec_fn num_exec_indexed;
+// x = x f y, or the other way round.
+typedef struct {
+    num_binary f;
+    num_as as;
+    bool rev;
+} num_step;
+// One value of partition p: the immediate, or the vector's element.
+num_word num_scalar_at(const num_scalar *s, num_as as, uint32_t p);
+// acc = acc r each of n words in the order of reductions, by the command, in
+// the accumulator of the operation's lane p.
+void num_accumulate(const num_insn *in, num_state *st, uint32_t p,
+                    num_word row);
+// The accumulator of lane p to the operation's 'red', if it has one.
+void num_read_out(const num_insn *in, num_state *st, uint32_t p);
 
 #endif

@@ -7,8 +7,6 @@
 // (docs/design/certify.md).
 #include "runtime/runtime_int.h"
 
-enum { OPERANDS = 5 }; // dst, a, b, s0, s1
-
 typedef struct {
     const fp_shape *shape;
     bool twice; // of a destination: it names a byte twice
@@ -25,6 +23,7 @@ typedef struct {
     arena *a;
     written *written;
     race *race;
+    lane_state lanes[ISA_ENG_COUNT];
     bool loaded; // weights of K rows and M columns are in the array
     uint32_t weights_k, weights_m;
     // Shapes are made once per operand and ragged count.
@@ -37,7 +36,7 @@ typedef struct {
 
 // One operand of the record at hand.
 typedef struct {
-    const char *name;
+    num_operand operand;
     const rt_ref *ref;
     uint32_t space;
     footprint at;
@@ -71,18 +70,19 @@ space_text(const certifier *c, uint32_t space)
 // ---- footprints
 
 static shape_info
-make_shape(certifier *c, const rt_ref *ref, uint32_t operand)
+make_shape(certifier *c, const rt_ref *ref, bool writes)
 {
     fp_shape *s = ARENA_NEW(c->a, fp_shape);
     fp_normalise(ref, s);
-    bool twice = operand == 0 && fp_self_overlap(ref) != FP_DISJOINT;
+    bool twice = writes && fp_self_overlap(ref) != FP_DISJOINT;
     return (shape_info){s, twice};
 }
 
 static shape_info
-shape_of(certifier *c, const rt_record *r, uint32_t operand, const rt_ref *ref)
+shape_of(certifier *c, const rt_record *r, const use *u)
 {
-    uint32_t at = r->index * OPERANDS + operand;
+    const rt_ref *ref = u->ref;
+    uint32_t at = r->index * NUM_OPERANDS + u->operand;
     shape_slot *slot = &c->slot[r->engine][at];
     uint32_t count = ref->ndim ? ref->dim[0].count : 1;
     if (slot->info.shape && slot->count == count && slot->parts == ref->parts)
@@ -92,7 +92,7 @@ shape_of(certifier *c, const rt_record *r, uint32_t operand, const rt_ref *ref)
     const uint32_t *known = map_get_u64(&c->by_count, key);
     if (!known) {
         map_put_u64(&c->by_count, key, c->shapes.n);
-        vec_push(c->a, &c->shapes, make_shape(c, ref, operand));
+        vec_push(c->a, &c->shapes, make_shape(c, ref, u->writes));
         known = map_get_u64(&c->by_count, key);
     }
     *slot = (shape_slot){c->shapes.at[*known], count, ref->parts};
@@ -174,14 +174,14 @@ locate_anywhere(certifier *c, use *u)
 }
 
 static bool
-locate(certifier *c, const rt_record *r, uint32_t operand, use *u)
+locate(certifier *c, const rt_record *r, use *u)
 {
     const rt_ref *ref = u->ref;
     if (ref->indexed) {
         locate_anywhere(c, u);
         return true;
     }
-    shape_info info = shape_of(c, r, operand, ref);
+    shape_info info = shape_of(c, r, u);
     u->space = ref->hbm ? ISA_HBM + ref->tensor : ref->mem;
     u->at.shape = info.shape;
     if (info.twice) {
@@ -249,7 +249,8 @@ alias_ok(const certifier *c, const rt_record *r, const use *dst, const use *src)
         return true;
     if (same_view(dst->ref, src->ref))
         return true;
-    diag(c->d, rec_loc(c, r), D_RT_ALIAS, rec_text(c, r), src->name);
+    diag(c->d, rec_loc(c, r), D_RT_ALIAS, rec_text(c, r),
+         num_operand_name(src->operand));
     return false;
 }
 
@@ -313,46 +314,50 @@ was_written(const certifier *c, const rt_record *r, const use *u)
 
 // ---- records
 
-// What it leaves of the destination, or adds to, must have been written.
-static bool
-reads_dst(const rt_record *r)
-{
-    return r->accumulate || r->insn->op == ISA_SELECT || r->insn->combine ||
-           r->insn->skip || r->ref[0].indexed;
-}
-
-// The operands of a record, the destination last: reads come before writes.
+// The operands of a record: those only read, then those written.
 static uint32_t
-collect(const rt_record *r, use *out, uint32_t *which)
+collect(const rt_record *r, use *out)
 {
-    static const char *const name[] = {"dst", "a", "b", "s0", "s1"};
     uint32_t n = 0;
-    for (uint32_t k = 1; k < OPERANDS; k++) {
-        if (k < 3 ? !r->has[k] : !r->has_vec[k - 3])
-            continue;
-        which[n] = k;
-        out[n++] = (use){.name = name[k],
-                         .ref = k < 3 ? &r->ref[k] : &r->vec[k - 3],
-                         .reads = true};
-    }
-    if (r->has[0]) {
-        which[n] = 0;
-        out[n++] = (use){.name = name[0],
-                         .ref = &r->ref[0],
-                         .reads = reads_dst(r),
-                         .writes = true};
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++) {
+            if (!r->has[k] || rt_writes(r, k) != (bool)pass)
+                continue;
+            out[n++] = (use){.operand = k,
+                             .ref = &r->ref[k],
+                             .reads = rt_reads(r, k),
+                             .writes = (bool)pass};
+        }
     }
     return n;
+}
+
+// A destination against the other operands.
+static bool
+check_written(const certifier *c, const rt_record *r, const use *u, uint32_t n,
+              const use *dst)
+{
+    uint32_t part;
+    int64_t byte;
+    if (!may_write(c, r, dst))
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!u[i].writes && !alias_ok(c, r, dst, &u[i]))
+            return false;
+        if (&u[i] <= dst || dst->space != u[i].space ||
+            fp_overlap(&dst->at, &u[i].at, &part, &byte) == FP_DISJOINT)
+            continue;
+        diag(c->d, rec_loc(c, r), D_RT_TWICE, rec_text(c, r));
+        return false;
+    }
+    return true;
 }
 
 static bool
 check_uses(certifier *c, const rt_record *r, const use *u, uint32_t n)
 {
-    const use *dst = r->has[0] ? &u[n - 1] : NULL;
-    if (dst && !may_write(c, r, dst))
-        return false;
-    for (uint32_t i = 0; dst && i + 1 < n; i++)
-        if (!alias_ok(c, r, dst, &u[i]))
+    for (uint32_t i = 0; i < n; i++)
+        if (u[i].writes && !check_written(c, r, u, n, &u[i]))
             return false;
     for (uint32_t i = 0; i < n; i++) {
         if (u[i].nothing)
@@ -363,9 +368,22 @@ check_uses(certifier *c, const rt_record *r, const use *u, uint32_t n)
         if (!race_access_add(c->race, &x))
             return false;
     }
-    if (dst && !dst->ref->indexed)
-        written_mark(c->written, dst->space, &dst->at);
+    for (uint32_t i = 0; i < n; i++)
+        if (u[i].writes && !u[i].ref->indexed)
+            written_mark(c->written, u[i].space, &u[i].at);
     return true;
+}
+
+// What the instruction does to the engine's accumulators and generators.
+static bool
+check_lanes(certifier *c, const rt_record *r)
+{
+    uint32_t lane;
+    const char *what = lane_state_step(&c->lanes[r->engine], r, &lane);
+    if (!what)
+        return true;
+    diag(c->d, rec_loc(c, r), D_RT_STATE, rec_text(c, r), what, lane);
+    return false;
 }
 
 static bool
@@ -376,12 +394,12 @@ certify_record(certifier *c, uint32_t queue, const rt_record *r)
         return false;
     if (r->empty || (!queue && r->insn->queue))
         return true;
-    use u[OPERANDS];
-    uint32_t which[OPERANDS], n = collect(r, u, which);
+    use u[NUM_OPERANDS];
+    uint32_t n = collect(r, u);
     for (uint32_t i = 0; i < n; i++)
-        if (!locate(c, r, which[i], &u[i]))
+        if (!locate(c, r, &u[i]))
             return false;
-    return check_uses(c, r, u, n);
+    return check_uses(c, r, u, n) && check_lanes(c, r);
 }
 
 static bool
@@ -484,9 +502,9 @@ certify_in_arena(arena *a, void *ctx)
     uint64_t slots = 0;
     for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++) {
         c.slot_base[e] = slots;
-        slots += (uint64_t)c.p->code[e].n * OPERANDS;
+        slots += (uint64_t)c.p->code[e].n * NUM_OPERANDS;
         c.slot[e] =
-            ARENA_ARRAY(a, (size_t)c.p->code[e].n * OPERANDS, shape_slot);
+            ARENA_ARRAY(a, (size_t)c.p->code[e].n * NUM_OPERANDS, shape_slot);
     }
     rt_consumer watch = {.ctx = &c,
                          .start = on_start,

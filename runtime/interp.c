@@ -20,10 +20,9 @@ typedef struct {
     const rt_program *p;
     chip_memory chip[2]; // SBUF, PSUM
     uint8_t **hbm;
-    num_pe pe;
+    num_state state;
     num_word *scratch;
     diags *d;
-    num_op *op[ISA_ENG_COUNT]; // of each instruction; NONE: no data
 } interp;
 
 // ---- memory
@@ -72,13 +71,26 @@ set_view(const interp *m, const rt_ref *r, num_view *v)
 }
 
 static void
-set_scalar(const interp *m, const rt_record *r, uint32_t k, num_scalar *out)
+set_scalar(const interp *m, const rt_record *r, num_operand k, num_scalar *out)
 {
-    const isa_scalar *s = k ? &r->insn->s1 : &r->insn->s0;
-    out->is_vec = r->has_vec[k];
-    out->imm = s->imm;
+    out->is_vec = r->has[k];
+    out->imm = rt_scalar_of(r->insn, k)->imm;
     if (out->is_vec)
-        set_view(m, &r->vec[k], &out->vec);
+        set_view(m, &r->ref[k], &out->vec);
+}
+
+static void
+set_operands(const interp *m, const rt_record *r, num_insn *x)
+{
+    num_view *const view[NUM_VIEWS] = {&x->dst, &x->a, &x->b, &x->dst2};
+    for (num_operand k = NUM_DST; k < NUM_VIEWS; k++)
+        if (r->has[k])
+            set_view(m, &r->ref[k], view[k]);
+    set_scalar(m, r, NUM_S0, &x->s0);
+    set_scalar(m, r, NUM_S1, &x->s1);
+    x->has_red = r->has[NUM_RED];
+    if (x->has_red)
+        set_view(m, &r->ref[NUM_RED], &x->red);
 }
 
 // Law 4 where addresses are data: every block that the index names must lie in
@@ -103,11 +115,10 @@ index_is_right(const interp *m, const rt_record *r, const num_insn *x)
 static bool
 execute(interp *m, const rt_record *r)
 {
-    num_op op = m->op[r->engine][r->index];
-    if (r->empty || op == NUM_OP_NONE)
+    if (r->empty || r->op == NUM_OP_NONE)
         return true;
     const isa_insn *in = r->insn;
-    num_insn x = {.op = op,
+    num_insn x = {.op = r->op,
                   .as = in->as,
                   .func = in->func,
                   .op0 = in->op0,
@@ -120,18 +131,18 @@ execute(interp *m, const rt_record *r)
                   .iota_part = in->iota_part,
                   .accumulate = r->accumulate,
                   .combine = in->combine,
-                  .skip = in->skip};
+                  .skip = in->skip,
+                  .cmd = in->cmd,
+                  .negate = in->negate,
+                  .mode = in->mode,
+                  .unit = (uint32_t)r->engine,
+                  .lane = rt_lane(r)};
     for (uint32_t i = 0; i < NUM_DIMS; i++)
         x.iota_step[i] = in->iota_step[i];
-    num_view *view[] = {&x.dst, &x.a, &x.b};
-    for (uint32_t k = 0; k < 3; k++)
-        if (r->has[k])
-            set_view(m, &r->ref[k], view[k]);
-    set_scalar(m, r, 0, &x.s0);
-    set_scalar(m, r, 1, &x.s1);
+    set_operands(m, r, &x);
     if (!index_is_right(m, r, &x))
         return false;
-    num_exec(&x, &m->pe, m->scratch);
+    num_exec(&x, &m->state, m->scratch);
     return true;
 }
 
@@ -160,15 +171,10 @@ interp_init(interp *m, arena *a, const rt_program *p, uint8_t *const *bind)
     m->hbm = ARENA_ARRAY(a, p->ntensors, uint8_t *);
     for (uint32_t i = 0; i < p->ntensors; i++)
         m->hbm[i] = tensor_memory(a, &p->tensor[i], bind ? bind[i] : NULL);
-    m->pe.w = ARENA_ARRAY(a, PE_WEIGHTS, float);
-    m->pe.x = ARENA_ARRAY(a, PE_MOVING, float);
-    m->pe.out = ARENA_ARRAY(a, PE_MOVING, float);
+    m->state.pe.w = ARENA_ARRAY(a, PE_WEIGHTS, float);
+    m->state.pe.x = ARENA_ARRAY(a, PE_MOVING, float);
+    m->state.pe.out = ARENA_ARRAY(a, PE_MOVING, float);
     m->scratch = ARENA_ARRAY(a, NUM_SCRATCH_WORDS, num_word);
-    for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++) {
-        m->op[e] = ARENA_ARRAY(a, p->code[e].n, num_op);
-        for (uint32_t i = 0; i < p->code[e].n; i++)
-            m->op[e][i] = rt_op_shape(p->code[e].insn[i].op).op;
-    }
 }
 
 typedef struct {

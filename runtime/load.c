@@ -196,22 +196,63 @@ rt_section(const rt_program *p, const char *name)
 
 // ---- shared by the folder
 
-rt_shape_of_op
-rt_op_shape(isa_opcode op)
+num_op
+rt_op_of(isa_opcode op)
 {
-    static const struct {
-        isa_opcode code;
-        rt_shape_of_op shape;
-    } table[] = {
-#define ENGINE_OP(id, name, srcs, vecs, what)                                  \
-    {ISA_##id, {NUM_OP_##id, srcs, vecs, NUM_OP_##id != NUM_OP_LDW}},
+    static const isa_opcode code[NUM_OP_COUNT] = {
+#define ENGINE_OP(id, name, roles, shape, wide, flags, fn, what)               \
+    [NUM_OP_##id] = ISA_##id,
 #include "numerics/engine_ops.def"
 #undef ENGINE_OP
     };
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (table[i].code == op)
-            return table[i].shape;
-    return (rt_shape_of_op){0};
+    for (num_op i = NUM_OP_NONE + 1; i < NUM_OP_COUNT; i++)
+        if (code[i] == op)
+            return i;
+    return NUM_OP_NONE;
+}
+
+const isa_ap *
+rt_view_of(const isa_insn *in, num_operand k)
+{
+    switch (k) {
+    case NUM_A: return &in->a;
+    case NUM_B: return &in->b;
+    case NUM_DST2: return &in->dst2;
+    default: return &in->dst;
+    }
+}
+
+const isa_scalar *
+rt_scalar_of(const isa_insn *in, num_operand k)
+{
+    return k == NUM_S0 ? &in->s0 : k == NUM_S1 ? &in->s1 : &in->red;
+}
+
+bool
+rt_reads(const rt_record *r, num_operand k)
+{
+    switch (r->form->roles[k]) {
+    case 'a': return r->accumulate || r->insn->combine || r->insn->skip;
+    case 'r':
+    case 'R':
+    case 'i':
+    case 'x':
+    case 'u': return true;
+    default: return false;
+    }
+}
+
+bool
+rt_writes(const rt_record *r, num_operand k)
+{
+    return strchr("awWux", r->form->roles[k]) != NULL;
+}
+
+uint32_t
+rt_lane(const rt_record *r)
+{
+    const rt_ref *ref = &r->ref[r->has[NUM_A] ? NUM_A : NUM_DST];
+    return ref->hbm ? 0 : ref->part;
 }
 
 const char *

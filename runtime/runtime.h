@@ -66,15 +66,16 @@ typedef struct {
 typedef struct {
     const isa_insn *insn;
     isa_engine engine;
-    uint32_t index;  // of the instruction in its stream
-    uint64_t seq;    // n-th executed by the engine, from 1; in 'transfer' and
-                     // in what a queue gives: n-th of the queue
+    uint32_t index; // of the instruction in its stream
+    uint64_t seq;   // n-th executed by the engine, from 1; in 'transfer' and
+                    // in what a queue gives: n-th of the queue
+    num_op op;
+    const num_op_form *form;
     bool empty;      // touches nothing
     bool accumulate; // matmul: resolved from the first-iteration mask
-    bool has[3];     // dst, a, b
-    rt_ref ref[3];
-    bool has_vec[2];
-    rt_ref vec[2];
+    // By num_operand; vectors only where they are no immediates.
+    bool has[NUM_OPERANDS];
+    rt_ref ref[NUM_OPERANDS];
     int64_t iota_base;
     uint32_t parts, dst_parts;
 } rt_record;

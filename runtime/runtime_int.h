@@ -44,13 +44,17 @@ NODISCARD bool rt_check_structure(rt_program *p, diags *d);
 
 // ---- load.c: operands of an operation
 
-// Which operands an instruction has; from engine_ops.def.
-typedef struct {
-    num_op op; // NUM_OP_NONE: control
-    uint32_t srcs, vecs;
-    bool dst;
-} rt_shape_of_op;
-rt_shape_of_op rt_op_shape(isa_opcode op);
+// The data operation of an instruction; NUM_OP_NONE: control.
+num_op rt_op_of(isa_opcode op);
+// Operand k of an instruction as written: a view or a vector.
+const isa_ap *rt_view_of(const isa_insn *in, num_operand k);
+const isa_scalar *rt_scalar_of(const isa_insn *in, num_operand k);
+// Whether the record reads or writes an operand that it has.
+bool rt_reads(const rt_record *r, num_operand k);
+bool rt_writes(const rt_record *r, num_operand k);
+// The engine's lane of the first partition: where the source lies, or the
+// destination where there is none.
+uint32_t rt_lane(const rt_record *r);
 // "instruction 12 of vector ('tt')", in the arena of 'd'.
 const char *rt_insn_text(const rt_program *p, isa_engine e, uint32_t index,
                          diags *d);
@@ -148,6 +152,20 @@ bool written_check(written *w, uint32_t space, const footprint *f,
                    uint32_t *part, int64_t *byte);
 // The first byte of a tensor never written; false when there is none.
 bool written_gap(const written *w, uint32_t tensor, int64_t *byte);
+
+// ---- certify_state.c: which state of an engine is defined
+
+typedef struct {
+    uint64_t w[2]; // bit: lane
+} lane_set;
+
+typedef struct {
+    lane_set acc, generator;
+} lane_state;
+
+// Takes the effect of an executed record; what it reads that was never set,
+// with the lane, or NULL.
+const char *lane_state_step(lane_state *s, const rt_record *r, uint32_t *lane);
 
 // ---- certify_race.c: who knows what, and unordered accesses
 

@@ -6,17 +6,17 @@
 // nanoseconds.
 #include "runtime/runtime_int.h"
 
+#include <string.h>
+
 // What a register decides in an instruction, one bit each.
 enum {
-    FIX_OFFSET = 1 << 0, // << operand 0..2: dst, a, b
-    FIX_COUNT = 1 << 3,  // << operand
-    FIX_VEC = 1 << 6,    // << scalar operand 0..1
-    FIX_PARTS = 1 << 8,
-    FIX_DST_PARTS = 1 << 9,
-    FIX_FIRST = 1 << 10,
-    FIX_IOTA = 1 << 11,
-    FIX_SIZES =
-        FIX_COUNT | FIX_COUNT << 1 | FIX_COUNT << 2 | FIX_PARTS | FIX_DST_PARTS,
+    FIX_OFFSET = 1 << 0, // << num_operand
+    FIX_COUNT = 1 << 8,  // << num_operand of a view
+    FIX_PARTS = 1 << 12,
+    FIX_DST_PARTS = 1 << 13,
+    FIX_FIRST = 1 << 14,
+    FIX_IOTA = 1 << 15,
+    FIX_SIZES = FIX_COUNT * ((1 << NUM_VIEWS) - 1) | FIX_PARTS | FIX_DST_PARTS,
 };
 
 typedef struct seq_slot {
@@ -31,18 +31,6 @@ typedef struct seq_slot {
 static const uint64_t PATIENCE = (uint64_t)1 << 24;
 
 // ---- records: what does not change
-
-static const isa_ap *
-operand(const isa_insn *in, uint32_t k)
-{
-    return k == 0 ? &in->dst : k == 1 ? &in->a : &in->b;
-}
-
-static const isa_scalar *
-scalar_operand(const isa_insn *in, uint32_t k)
-{
-    return k == 0 ? &in->s0 : &in->s1;
-}
 
 static void
 resolve_ap(const isa_ap *ap, uint32_t parts, rt_ref *out)
@@ -66,31 +54,42 @@ resolve_ap(const isa_ap *ap, uint32_t parts, rt_ref *out)
     }
 }
 
-// The operand that an index places: the source of a gather, the destination of
-// a scatter; 3: none.
-static uint32_t
-indexed_operand(isa_opcode op)
+static void
+resolve_vector(const isa_scalar *v, uint32_t n, uint32_t parts, rt_ref *out)
 {
-    return op == ISA_DMA_SCATTER ? 0 : op == ISA_DMA_GATHER ? 1 : 3;
+    *out = (rt_ref){.mem = (uint8_t)v->mem,
+                    .part = v->part,
+                    .parts = parts,
+                    .dtype = v->dtype,
+                    .offset = v->offset};
+    if (n > 1) {
+        out->ndim = 1;
+        out->dim[0].step = num_dtype_bytes(v->dtype);
+        out->dim[0].count = n;
+    }
+}
+
+static uint32_t
+register_of(const isa_insn *in, num_operand k)
+{
+    return k < NUM_VIEWS ? rt_view_of(in, k)->reg : rt_scalar_of(in, k)->reg;
 }
 
 static uint32_t
 fixes_of(const isa_insn *in, const rt_record *r)
 {
     uint32_t fix = 0;
-    for (uint32_t k = 0; k < 3; k++) {
+    for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++) {
         if (!r->has[k])
             continue;
-        fix |= operand(in, k)->reg ? (uint32_t)FIX_OFFSET << k : 0;
-        fix |= operand(in, k)->creg ? (uint32_t)FIX_COUNT << k : 0;
+        fix |= register_of(in, k) ? (uint32_t)FIX_OFFSET << k : 0;
+        if (k < NUM_VIEWS && rt_view_of(in, k)->creg)
+            fix |= (uint32_t)FIX_COUNT << k;
     }
-    for (uint32_t k = 0; k < 2; k++)
-        if (r->has_vec[k] && scalar_operand(in, k)->reg)
-            fix |= (uint32_t)FIX_VEC << k;
     fix |= in->parts_reg ? FIX_PARTS : 0;
     fix |= in->dst_parts_reg ? FIX_DST_PARTS : 0;
-    fix |= in->op == ISA_MATMUL && in->first_mask ? FIX_FIRST : 0;
-    fix |= in->op == ISA_IOTA && in->iota_reg ? FIX_IOTA : 0;
+    fix |= in->first_mask ? FIX_FIRST : 0;
+    fix |= in->iota_reg ? FIX_IOTA : 0;
     return fix;
 }
 
@@ -107,88 +106,110 @@ static bool
 touches_nothing(const rt_record *r)
 {
     bool any = false;
-    for (uint32_t k = 0; k < 3; k++) {
+    for (num_operand k = NUM_DST; k < NUM_VIEWS; k++) {
         if (!r->has[k])
             continue;
         any = true;
         if (!r->ref[k].parts || !ref_elems(&r->ref[k], r->ref[k].ndim))
             return true;
     }
-    return !any;
+    return !any && r->op == NUM_OP_NONE;
 }
 
+// Two numbers of elements that should be one.
+typedef struct {
+    const char *name[2];
+    uint64_t n[2];
+} mismatch;
+
+// A block for each element of the index.
 static uint64_t
-all_elems(const rt_record *r, uint32_t k)
+indexed_elems(const rt_record *r)
 {
-    uint64_t n = ref_elems(&r->ref[k], r->ref[k].ndim), all;
-    // a block for each element of the index
-    if (!r->ref[k].indexed)
-        return n;
-    uint64_t times = ref_elems(&r->ref[2], r->ref[2].ndim);
-    return mul_u64(n, times, &all) ? all : UINT64_MAX;
+    const rt_ref *block = &r->ref[r->ref[NUM_DST].indexed ? NUM_DST : NUM_A];
+    uint64_t all, each = ref_elems(block, block->ndim);
+    uint64_t times = ref_elems(&r->ref[NUM_B], r->ref[NUM_B].ndim);
+    return mul_u64(each, times, &all) ? all : UINT64_MAX;
 }
 
-// Elements a partition that dst must have, seen from source k.
+// Elements a partition, by the letter of the table.
 static uint64_t
-source_elems(const rt_record *r, uint32_t k)
+wanted_elems(const rt_record *r, num_operand k, uint64_t n)
 {
-    if (r->insn->op == ISA_REDUCE)
-        return ref_elems(&r->ref[k], r->ref[k].ndim - r->insn->reduce_dims);
-    return all_elems(r, k);
+    switch (r->form->shape[k]) {
+    case 'n': return n;
+    case 'o':
+        return ref_elems(&r->ref[NUM_A],
+                         r->ref[NUM_A].ndim - r->insn->reduce_dims);
+    case 'i': return indexed_elems(r);
+    case '*': return ref_elems(&r->ref[k], r->ref[k].ndim);
+    default: return (uint64_t)(r->form->shape[k] - '0');
+    }
 }
 
 static bool
-sizes_agree(const rt_record *r, uint32_t *k)
+sizes_agree(const rt_record *r, mismatch *m)
 {
-    bool by_index = indexed_operand(r->insn->op) < 3;
-    for (*k = 1; *k < (by_index ? 2 : 3); ++*k)
-        if (r->has[0] && r->has[*k] && source_elems(r, *k) != all_elems(r, 0))
-            return false;
+    num_operand first = NUM_VIEWS;
+    *m = (mismatch){{"the operation", ""}, {0, 0}};
+    for (num_operand k = NUM_DST; k < NUM_VIEWS; k++) {
+        if (!r->has[k])
+            continue;
+        uint64_t have = ref_elems(&r->ref[k], r->ref[k].ndim);
+        char shape = r->form->shape[k];
+        if (shape == 'n' && first == NUM_VIEWS) {
+            first = k;
+            m->name[0] = num_operand_name(k);
+            m->n[0] = have;
+        }
+        uint64_t want = wanted_elems(r, k, m->n[0]);
+        if (have == want)
+            continue;
+        m->name[1] = num_operand_name(k);
+        m->n[1] = have;
+        if (shape != 'n') {
+            m->name[0] = shape == 'o' ? "the reduction of a" : "the operation";
+            m->n[0] = want;
+        }
+        return false;
+    }
     return true;
-}
-
-static bool
-has_own_dst_parts(isa_opcode op)
-{
-    return op == ISA_MATMUL || op == ISA_PREDUCE;
 }
 
 static void
 fill_slot(const sequencer *s, uint32_t i, seq_slot *slot)
 {
     const isa_insn *in = &s->p->code[s->engine].insn[i];
-    rt_shape_of_op shape = rt_op_shape(in->op);
     rt_record *r = &slot->rec;
     r->insn = in;
     r->engine = s->engine;
     r->index = i;
+    r->op = rt_op_of(in->op);
+    r->form = num_op_form_of(r->op);
     r->parts = in->parts;
-    r->dst_parts = has_own_dst_parts(in->op) ? in->dst_parts : in->parts;
+    r->dst_parts = num_op_is(r->op, 'p') ? in->dst_parts : in->parts;
     r->accumulate = in->accumulate;
     r->iota_base = in->iota_base;
-    r->has[0] = shape.dst;
-    r->has[1] = shape.srcs > 0;
-    r->has[2] = shape.srcs > 1;
-    for (uint32_t k = 0; k < 3; k++)
+    for (num_operand k = NUM_DST; k < NUM_VIEWS; k++) {
+        r->has[k] = r->form->roles[k] != '-';
+        if (!r->has[k])
+            continue;
+        resolve_ap(rt_view_of(in, k), k == NUM_DST ? r->dst_parts : r->parts,
+                   &r->ref[k]);
+        r->ref[k].indexed = strchr("ix", r->form->roles[k]) != NULL;
+    }
+    for (num_operand k = NUM_VIEWS; k < NUM_OPERANDS; k++) {
+        char role = r->form->roles[k];
+        const isa_scalar *v = rt_scalar_of(in, k);
+        r->has[k] = role != '-' && v->is_vec;
         if (r->has[k])
-            resolve_ap(operand(in, k), k ? r->parts : r->dst_parts, &r->ref[k]);
-    uint32_t indexed = indexed_operand(in->op);
-    if (indexed < 3)
-        r->ref[indexed].indexed = true;
-    for (uint32_t k = 0; k < 2; k++) {
-        const isa_scalar *v = scalar_operand(in, k);
-        r->has_vec[k] = k < shape.vecs && v->is_vec;
-        if (r->has_vec[k])
-            r->vec[k] = (rt_ref){.mem = (uint8_t)v->mem,
-                                 .part = v->part,
-                                 .parts = r->parts,
-                                 .dtype = v->dtype,
-                                 .offset = v->offset};
+            resolve_vector(v, role < 'a' ? r->form->wide : 1, r->parts,
+                           &r->ref[k]);
     }
     slot->fix = fixes_of(in, r);
     r->empty = touches_nothing(r);
-    uint32_t k;
-    slot->uneven = !r->empty && !(slot->fix & FIX_SIZES) && !sizes_agree(r, &k);
+    mismatch m;
+    slot->uneven = !r->empty && !(slot->fix & FIX_SIZES) && !sizes_agree(r, &m);
 }
 
 static uint64_t
@@ -233,7 +254,7 @@ seq_init(sequencer *s, arena *a, const rt_program *p, isa_engine e, diags *d)
     *s = (sequencer){.p = p, .engine = e, .d = d};
     s->slot = ARENA_ARRAY(a, p->code[e].n, seq_slot);
     for (uint32_t i = 0; i < p->code[e].n; i++)
-        if (rt_op_shape(p->code[e].insn[i].op).op ||
+        if (rt_op_of(p->code[e].insn[i].op) ||
             p->code[e].insn[i].op == ISA_MARK ||
             p->code[e].insn[i].op == ISA_DRAIN)
             fill_slot(s, i, &s->slot[i]);
@@ -273,7 +294,7 @@ fix_parts(const sequencer *s, seq_slot *slot)
 {
     rt_record *r = &slot->rec;
     const isa_insn *in = r->insn;
-    bool own = has_own_dst_parts(in->op);
+    bool own = num_op_is(r->op, 'p');
     if (slot->fix & FIX_PARTS &&
         !read_count(s, in->parts_reg, in->parts, &r->parts))
         return false;
@@ -282,10 +303,8 @@ fix_parts(const sequencer *s, seq_slot *slot)
     else if (slot->fix & FIX_DST_PARTS &&
              !read_count(s, in->dst_parts_reg, in->dst_parts, &r->dst_parts))
         return false;
-    for (uint32_t k = 0; k < 3; k++)
-        r->ref[k].parts = k ? r->parts : r->dst_parts;
-    for (uint32_t k = 0; k < 2; k++)
-        r->vec[k].parts = r->parts;
+    for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++)
+        r->ref[k].parts = k == NUM_DST ? r->dst_parts : r->parts;
     return true;
 }
 
@@ -295,8 +314,8 @@ fix_sizes(const sequencer *s, seq_slot *slot)
     rt_record *r = &slot->rec;
     if (slot->fix & (FIX_PARTS | FIX_DST_PARTS) && !fix_parts(s, slot))
         return false;
-    for (uint32_t k = 0; k < 3; k++) {
-        const isa_ap *ap = operand(r->insn, k);
+    for (num_operand k = NUM_DST; k < NUM_VIEWS; k++) {
+        const isa_ap *ap = rt_view_of(r->insn, k);
         if (slot->fix & (uint32_t)FIX_COUNT << k &&
             !read_count(s, ap->creg, ap->dim[0].count, &r->ref[k].dim[0].count))
             return false;
@@ -319,14 +338,11 @@ fix_offsets(const sequencer *s, seq_slot *slot)
 {
     rt_record *r = &slot->rec;
     const isa_insn *in = r->insn;
-    for (uint32_t k = 0; k < 3; k++)
+    for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++)
         if (slot->fix & (uint32_t)FIX_OFFSET << k)
-            r->ref[k].offset =
-                plus(operand(in, k)->offset, s->reg[operand(in, k)->reg]);
-    for (uint32_t k = 0; k < 2; k++)
-        if (slot->fix & (uint32_t)FIX_VEC << k)
-            r->vec[k].offset = plus(scalar_operand(in, k)->offset,
-                                    s->reg[scalar_operand(in, k)->reg]);
+            r->ref[k].offset = plus(k < NUM_VIEWS ? rt_view_of(in, k)->offset
+                                                  : rt_scalar_of(in, k)->offset,
+                                    s->reg[register_of(in, k)]);
     if (slot->fix & FIX_FIRST)
         r->accumulate = in->accumulate || any_counter_moved(s, in->first_mask);
     if (slot->fix & FIX_IOTA)
@@ -336,12 +352,12 @@ fix_offsets(const sequencer *s, seq_slot *slot)
 static bool
 agree_or_fault(const sequencer *s, const rt_record *r)
 {
-    uint32_t k;
-    if (r->empty || sizes_agree(r, &k))
+    mismatch m;
+    if (r->empty || sizes_agree(r, &m))
         return true;
     diag(s->d, here(s), D_RT_SHAPE, rt_insn_text(s->p, s->engine, s->pc, s->d),
-         "dst", (unsigned long long)all_elems(r, 0), k == 1 ? "a" : "b",
-         (unsigned long long)source_elems(r, k));
+         m.name[0], (unsigned long long)m.n[0], m.name[1],
+         (unsigned long long)m.n[1]);
     return false;
 }
 

@@ -51,13 +51,10 @@ check_ap(check *c, const char *operand, const isa_ap *ap)
 static void
 check_operands(check *c)
 {
-    rt_shape_of_op shape = rt_op_shape(c->in->op);
-    if (shape.dst)
-        check_ap(c, "dst", &c->in->dst);
-    if (shape.srcs > 0)
-        check_ap(c, "a", &c->in->a);
-    if (shape.srcs > 1)
-        check_ap(c, "b", &c->in->b);
+    const num_op_form *form = num_op_form_of(rt_op_of(c->in->op));
+    for (num_operand k = NUM_DST; k < NUM_VIEWS; k++)
+        if (form->roles[k] != '-')
+            check_ap(c, num_operand_name(k), rt_view_of(c->in, k));
 }
 
 // ---- tokens and queues

@@ -185,6 +185,16 @@ emit_infos(const gen *g, strbuf *out)
     strbuf_put(out, STR("};\n"));
 }
 
+static bool
+is_used(const gen *g, uint32_t format)
+{
+    for (uint32_t i = 0; i < g->insns.n; i++) {
+        if (g->insns.at[i].format == format)
+            return true;
+    }
+    return false;
+}
+
 void
 gen_emit_tables(const gen *g, strbuf *out)
 {
@@ -195,7 +205,7 @@ gen_emit_tables(const gen *g, strbuf *out)
                   (unsigned long long)g->hash);
     emit_enums(g, out);
     for (uint32_t i = 0; i < g->formats.n; i++) {
-        if (g->formats.at[i].width == GEN_BITS)
+        if (is_used(g, i))
             emit_format(g, out, &g->formats.at[i]);
     }
     emit_exprs(g, out);

@@ -4,24 +4,29 @@
 
 #include <string.h>
 
-// "f32,bf16" or "none" as a mask of element types; another value as it is.
+// A list of element types or of features, or "none", as a mask; another value
+// as it is.
 static void
 emit_value(const gen *g, strbuf *out, const gen_const *c)
 {
-    if (!str_eq_z(c->unit, "types")) {
+    bool features = str_eq_z(c->unit, "features");
+    if (!features && !str_eq_z(c->unit, "types")) {
         strbuf_put(out, c->value);
         return;
     }
-    const gen_enum *e = &g->enums.at[gen_find_enum(g, STR("dtype"))];
+    int32_t of = gen_find_enum(g, features ? STR("feature") : STR("dtype"));
+    const gen_enum *e = &g->enums.at[of];
     str rest = c->value;
     strbuf_put(out, STR("0"));
     while (rest.n && !str_eq_z(c->value, "none")) {
         const char *comma = memchr(rest.p, ',', rest.n);
         str w = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
-        if (gen_find_value(e, w) <= 0)
-            gen_fail(&c->at, "there is no type '%.*s'", STR_ARG(w));
-        strbuf_printf(out, " | 1u << %.*s%.*s", STR_ARG(e->prefix),
-                      STR_ARG(gen_upper(g->a, w)));
+        int32_t v = gen_find_value(e, w);
+        if (v <= 0)
+            gen_fail(&c->at, "there is no '%.*s' of %.*s", STR_ARG(w),
+                     STR_ARG(e->name));
+        strbuf_printf(out, " | %s << %.*s%.*s", features ? "1ull" : "1u",
+                      STR_ARG(e->prefix), STR_ARG(gen_upper(g->a, w)));
         size_t used = comma ? w.n + 1 : w.n;
         rest = (str){rest.p + used, rest.n - used};
     }

@@ -5,7 +5,7 @@
 //   cmp: sum [("=="|"!="|"<"|"<="|">"|">=") sum | "in" "[" name.. "]"]
 //   sum: prod {("+"|"-") prod}   prod: unary {("*"|"/"|"%") unary}
 //   unary: "!" unary | number | "(" or ")" | "engine" | "target" "." name
-//        | "self" | path | name "(" args ")"
+//        | "target.has" "(" feature ")" | "self" | path | name "(" args ")"
 #include "isa-spec/gen/gen.h"
 
 #include <string.h>
@@ -149,11 +149,26 @@ need_machine(reader *r)
         fail(r, "a form rule cannot know the engine or the target");
 }
 
+// Whether the target lists the feature.
+static value
+feature_value(reader *r)
+{
+    int32_t of = gen_find_enum(r->g, STR("feature"));
+    if (of < 0 || !take(r, "("))
+        fail(r, "expected a feature in parentheses");
+    const char *name = enum_value(r, of, take_name(r, false));
+    if (!take(r, ")"))
+        fail(r, "expected ')'");
+    return plain(r, arena_printf(r->g->a, "isa_in(%s, x->t->features)", name));
+}
+
 static value
 target_value(reader *r)
 {
     need_machine(r);
     str name = take_name(r, false);
+    if (str_eq_z(name, "has"))
+        return feature_value(r);
     const gen_target *t = &r->g->targets.at[0];
     for (uint32_t i = 0; i < t->rows.n; i++) {
         if (t->rows.at[i].is_cap && str_eq(t->rows.at[i].name, name))

@@ -95,6 +95,27 @@ static const illegal_insn broken[] = {
     {"vector", "act.i32 neg " DST A P, "C5"},
     {"gpsimd", "act.i32 neg " DST A "s0=1 " P, "C6"},
 
+    {"vector", "act.f32 neg reset " DST A P, "C7"},
+    {"scalar", "act.f32 isnan reset " DST A P, "C8"},
+    {"scalar", "act.f32 exp load_reduce " DST A P, "C9"},
+    {"scalar", "act.f32 exp reset " DST A "red=sbuf[0,0xc0]f32 " P, "C10"},
+    {"scalar", "act.f32 exp reduce " DST A "negate " P, "C11"},
+    {"scalar", "act.f32 exp reduce " DST A "red=sbuf[16,0x0]f32 " P, "R1 red"},
+    {"scalar", "act.f32 exp reduce " DST A "red=sbuf[4,0x0]f32 " P, "R2 red"},
+    {"scalar", "act.f32 exp reduce " DST A "red=psum[0,0x2]f32 " P, "R3 red"},
+    {"scalar", "act.f32 exp reduce " DST A "red=sbuf[0,0xffd]f32 " P, "R4 red"},
+    {"gpsimd", "act.f32 exp " DST A "red=psum[0,0x0]f32 " P, "R5 red"},
+
+    {"vector", "tt_scan.f32 add add " DST A "b=sbuf[0,0x0]f32{(1,3)} " P, "C1"},
+    {"vector",
+     "tt_scan.f32 add add " DST "a=psum[0,0x0]f32{(1,4)} "
+     "b=psum[0,0x0]f32{(1,4)} " P,
+     "C2"},
+    {"vector", "tt_scan.f32 lt add " DST A B P, "C3"},
+    {"vector", "tt_scan.f32 add and " DST A B P, "C4"},
+    {"vector", "tt_scan.i32 add add " DST A B P, "C5"},
+    {"vector", "act_read " DST P, "C1"},
+
     {"vector", "tt.f32 add " DST A "b=sbuf[0,0x0]f32{(1,3)} " P, "C1"},
     {"vector",
      "tt.f32 add " DST "a=psum[0,0x0]f32{(1,4)} "

@@ -473,7 +473,7 @@ test_matmul(void **state)
     (void)state;
     static const num_dtype types[] = {DT_F32, DT_BF16, DT_F16, DT_F8E4M3};
     uint64_t seed = 5;
-    num_pe pe = {.w = pe_w, .x = pe_x, .out = pe_out};
+    num_state st = {.pe = {.w = pe_w, .x = pe_x, .out = pe_out}};
     fill_memory(&seed);
     for (int i = 0; i < 60; i++) {
         uint32_t k = below(&seed, 40) + 1, m = below(&seed, 40) + 1;
@@ -488,8 +488,8 @@ test_matmul(void **state)
         mm.dst = random_view(&seed, 0, types[below(&seed, 2)],
                              (shape){m, 2, {n1, n2}}, false);
         mm.accumulate = below(&seed, 2);
-        num_exec(&ldw, &pe, scratch);
-        num_exec(&mm, &pe, scratch);
+        num_exec(&ldw, &st, scratch);
+        num_exec(&mm, &st, scratch);
         ldw = on_theirs(ldw);
         mm = on_theirs(mm);
         naive_matmul(&ldw, &mm);
@@ -505,7 +505,8 @@ test_empty(void **state)
     fill_memory(&seed);
     for (int op = NUM_OP_COPY; op < NUM_OP_COUNT; op++) {
         num_insn in = random_insn(&seed, (num_op)op);
-        if (op == NUM_OP_LDW || op == NUM_OP_MATMUL)
+        if (op == NUM_OP_LDW || op == NUM_OP_MATMUL ||
+            !num_op_is((num_op)op, 't'))
             continue;
         in.dst.ndim = in.a.ndim = in.b.ndim = 2;
         in.dst.dim[1].count = in.a.dim[1].count = in.b.dim[1].count = 0;
