@@ -23,7 +23,7 @@ OPT_release := -O2 -g
 OPT_debug := -O0 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDES := -D_GNU_SOURCE -I. -I$(G) -Iinclude
-CFLAGS := -std=c17 $(OPT_$(VARIANT)) $(WARN) $(WERROR) -fPIC -fvisibility=hidden -ffp-contract=off \
+CFLAGS = -std=c17 $(OPT_$(VARIANT)) $(WARN) $(WERROR) -fPIC -fvisibility=hidden -ffp-contract=off \
   $(INCLUDES)
 LDFLAGS := $(filter -fsanitize%,$(OPT_$(VARIANT)))
 LDLIBS := -lelf -lxxhash -ljansson -lm
@@ -190,6 +190,7 @@ $(B)/unit/test_numerics_func: $(B)/obj/tests/exhaustive/oracle.o
 
 test-build: build $(UNIT)
 -include tests/fuzz/fuzz.mk
+-include tests/exhaustive/exhaustive.mk
 
 # The second compiler, for its warnings.
 $(BUILD)/clang/%.ok: %.c Makefile | $(GEN_HDR)
