@@ -29,7 +29,7 @@ FORMAT = os.environ.get("CLANG_FORMAT", "clang-format-19")
 
 
 def sources():
-    for folder in list(MAY) + ["tests/unit", "lib/gen", "include/systole"]:
+    for folder in list(MAY) + ["tests/unit", "tests/exhaustive", "lib/gen", "include/systole"]:
         for path in sorted(glob.glob(f"{folder}/**/*.[ch]", recursive=True)):
             yield path
 

@@ -30,5 +30,4 @@ double oracle_ulps(num_word got, const mpfr_t y);
 double oracle_ulps1(num_unary f, num_word x, num_word got);
 double oracle_ulps2(num_binary f, num_word a, num_word b, num_word got);
 
-
 #endif
