@@ -133,11 +133,12 @@ is_exact(const double *err, uint64_t n)
     return true;
 }
 
-static void
+static bool
 check_tensor_bits(check_cx *cx, const tir_fn *fn)
 {
     check_level l = check_level_new(cx, fn->tensors.at, fn->tensors.n);
-    tir_eval(fn, l.buf);
+    if (!tir_eval(fn, l.buf, &cx->s->d))
+        return false;
     for (uint32_t i = 0; i < l.n; i++) {
         uint32_t m = check_find(&cx->machine, &l.t[i]);
         uint32_t k = check_find(&cx->tile, &l.t[i]);
@@ -145,6 +146,7 @@ check_tensor_bits(check_cx *cx, const tir_fn *fn)
             is_exact(cx->tile_err[k], api_elems(&l.t[i])))
             check_bits(cx, &l.t[i], "tensor", cx->machine.buf[m], l.buf[i]);
     }
+    return true;
 }
 
 static void
@@ -179,11 +181,10 @@ check_tensor(check_cx *cx)
         return SY_LIMIT;
     cx->ref = check_ref_new(cx, fn);
     bool *given = ARENA_ARRAY(cx->a, fn->tensors.n, bool);
-    tir_eval_ref(fn, cx->ref.val, cx->ref.err, given);
+    if (!tir_eval_ref(fn, cx->ref.val, cx->ref.err, given, &cx->s->d))
+        return SY_FAULT;
     check_outputs(cx);
-    check_tensor_bits(cx, fn);
-    check_steps(cx);
-    return SY_OK;
+    return check_tensor_bits(cx, fn) && check_steps(cx) ? SY_OK : SY_FAULT;
 }
 
 // ---- all

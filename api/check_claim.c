@@ -21,9 +21,12 @@ static bool *
 pick_narrow(const check_cx *cx, const tir_fn *fn)
 {
     bool *narrow = ARENA_ARRAY(cx->a, fn->tensors.n, bool);
+    bool *recurs = ARENA_ARRAY(cx->a, fn->tensors.n, bool);
+    for (uint32_t i = 0; i < fn->ops.n; i++)
+        recurs[fn->ops.at[i].out] = fn->ops.at[i].group != 0;
     for (uint32_t i = 0; i < fn->tensors.n; i++) {
         const tir_tensor *t = &fn->tensors.at[i];
-        narrow[i] = t->kind == TIR_TEMP && is_narrow(t->dtype) &&
+        narrow[i] = t->kind == TIR_TEMP && !recurs[i] && is_narrow(t->dtype) &&
                     check_find(&cx->machine, t) < cx->machine.n &&
                     check_find(&cx->tile, t) < cx->tile.n;
     }
@@ -76,25 +79,28 @@ settle_tensor(const check_cx *cx, const check_ref *r, uint32_t i, bool rounded,
     }
 }
 
-// The reference, operation by operation, with narrow tensors as the machine
-// rounded them, or not rounded.
-static check_ref
-eval_roundings(check_cx *cx, const tir_fn *fn, const bool *narrow,
+// The reference, operation by operation (recurrences as a whole), with narrow
+// tensors as the machine rounded them, or not rounded.
+static bool
+eval_roundings(check_cx *cx, const check_ref *r, const bool *narrow,
                double *const *tile_err, bool rounded)
 {
-    check_ref r = check_ref_new(cx, fn);
-    for (uint32_t k = 0; k < fn->ops.n; k++) {
-        uint32_t out = fn->ops.at[k].out;
-        tir_fn one = *fn;
-        memset(&one.ops, 0, sizeof one.ops);
-        vec_push(cx->a, &one.ops, fn->ops.at[k]);
-        tir_eval_ref(&one, r.val, r.err, NULL);
+    const tir_fn *fn = r->fn;
+    for (uint32_t k = 0; k < fn->ops.n;) {
+        uint32_t out = fn->ops.at[k].out, group = fn->ops.at[k].group;
+        tir_fn some = *fn;
+        memset(&some.ops, 0, sizeof some.ops);
+        do
+            vec_push(cx->a, &some.ops, fn->ops.at[k++]);
+        while (group && k < fn->ops.n && fn->ops.at[k].group == group);
+        if (!tir_eval_ref(&some, r->val, r->err, NULL, &cx->s->d))
+            return false;
         if (narrow[out])
             settle_tensor(
-                cx, &r, out, rounded,
+                cx, r, out, rounded,
                 tile_err[check_find(&cx->tile, &fn->tensors.at[out])]);
     }
-    return r;
+    return true;
 }
 
 // For every element whichever of the two is nearer; the row is about that.
@@ -125,7 +131,7 @@ is_claimed(const check_cx *cx, const tir_tensor *t)
            cx->p->bound[api_array_index(cx->p, t->name)];
 }
 
-void
+bool
 check_claims(check_cx *cx, const tir_fn *fn)
 {
     bool *narrow = pick_narrow(cx, fn);
@@ -133,15 +139,18 @@ check_claims(check_cx *cx, const tir_fn *fn)
     for (uint32_t i = 0; i < fn->tensors.n; i++)
         any = any || is_claimed(cx, &fn->tensors.at[i]);
     if (!any || !check_any_read(fn, narrow))
-        return;
+        return true;
     double **err = check_cut_errors(cx, fn, narrow);
     if (!err)
-        return;
-    check_ref rounded = eval_roundings(cx, fn, narrow, err, true);
-    check_ref real = eval_roundings(cx, fn, narrow, err, false);
+        return false;
+    check_ref rounded = check_ref_new(cx, fn), real = check_ref_new(cx, fn);
+    if (!eval_roundings(cx, &rounded, narrow, err, true) ||
+        !eval_roundings(cx, &real, narrow, err, false))
+        return false;
     for (uint32_t i = 0; i < fn->tensors.n; i++) {
         const tir_tensor *t = &fn->tensors.at[i];
         if (is_claimed(cx, t))
             check_nearer(cx, &rounded, &real, i, err[check_find(&cx->tile, t)]);
     }
+    return true;
 }

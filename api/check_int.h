@@ -51,20 +51,22 @@ void check_bound(check_cx *cx, const tir_tensor *t, const char *against,
 
 // Each tensor kept in HBM against the reference computed from the machine's
 // own other tensors: what gives the bound its teeth in long chains.
-void check_steps(check_cx *cx);
+// False after a fault, as with all that evaluate.
+NODISCARD bool check_steps(check_cx *cx);
 // Whether some operation reads a given tensor: else nothing is cut anywhere.
 bool check_any_read(const tir_fn *fn, const bool *given);
 // The error analysis of the tile IR, restarted at the given tensors of the
 // tensor IR; by number in the tile IR. NULL after a diagnostic.
 double **check_cut_errors(check_cx *cx, const tir_fn *tensor,
                           const bool *given);
-// Values and zero errors for inputs and constants, room for the rest.
+// Values and zero errors for inputs and constants, room for the rest and for
+// one tensor more.
 check_ref check_ref_new(check_cx *cx, const tir_fn *fn);
 
 // ---- check_claim.c ----------------------------------------------------------
 
 // Claimed outputs against the reference with the kernel's own roundings.
-void check_claims(check_cx *cx, const tir_fn *fn);
+NODISCARD bool check_claims(check_cx *cx, const tir_fn *fn);
 
 // ---- check_where.c ----------------------------------------------------------
 

@@ -13,8 +13,8 @@ check_ref_new(check_cx *cx, const tir_fn *fn)
     check_ref r = {fn, NULL, NULL};
     uint32_t n = fn->tensors.n;
     void **buf = api_buffers(cx->a, cx->p, cx->data, fn->tensors.at, n);
-    r.val = ARENA_ARRAY(cx->a, n, double *);
-    r.err = ARENA_ARRAY(cx->a, n, double *);
+    r.val = ARENA_ARRAY(cx->a, n + 1, double *);
+    r.err = ARENA_ARRAY(cx->a, n + 1, double *);
     for (uint32_t i = 0; i < n; i++) {
         const tir_tensor *t = &fn->tensors.at[i];
         uint64_t elems = api_elems(t);
@@ -63,7 +63,7 @@ last_tensor(check_cx *cx)
 static bool *
 pick_given(const check_cx *cx, const check_ref *r)
 {
-    bool *given = ARENA_ARRAY(cx->a, r->fn->tensors.n, bool);
+    bool *given = ARENA_ARRAY(cx->a, r->fn->tensors.n + 1, bool);
     for (uint32_t i = 0; i < r->fn->tensors.n; i++) {
         const tir_tensor *t = &r->fn->tensors.at[i];
         uint32_t m = check_find(&cx->machine, t);
@@ -86,11 +86,27 @@ take_machine_values(const check_cx *cx, const check_ref *r, const bool *given)
     }
 }
 
+// The tensor that the operation takes whole; TIR_ABSENT if there is none.
+static uint32_t
+whole_source(const tir_op *op)
+{
+    switch (op->kind) {
+    case TIR_MAP: return TIR_ABSENT;
+    case TIR_SCATTER: return op->init;
+    case TIR_SORT:
+    case TIR_RESHAPE: return op->src;
+    }
+    return TIR_ABSENT;
+}
+
 bool
 check_any_read(const tir_fn *fn, const bool *given)
 {
     for (uint32_t i = 0; i < fn->ops.n; i++) {
         const tir_op *op = &fn->ops.at[i];
+        uint32_t whole = whole_source(op);
+        if (whole != TIR_ABSENT && given[whole])
+            return true;
         for (uint32_t k = 0; k < op->reads.n; k++) {
             if (given[op->reads.at[k].tensor])
                 return true;
@@ -99,48 +115,104 @@ check_any_read(const tir_fn *fn, const bool *given)
     return false;
 }
 
+static void
+need_sources(const tir_op *op, bool *need)
+{
+    uint32_t whole = whole_source(op);
+    if (whole != TIR_ABSENT)
+        need[whole] = true;
+    for (uint32_t k = 0; k < op->reads.n; k++)
+        need[op->reads.at[k].tensor] = true;
+}
+
+// In the recurrence that defines it, the target is read as the machine
+// computed it: tensor 'alias'.
+static void
+read_alias(arena *a, tir_op *op, uint32_t target, uint32_t alias)
+{
+    tir_read *reads = ARENA_ARRAY(a, op->reads.n, tir_read);
+    for (uint32_t k = 0; k < op->reads.n; k++) {
+        reads[k] = op->reads.at[k];
+        if (reads[k].tensor == target)
+            reads[k].tensor = alias;
+    }
+    op->reads.at = reads;
+    op->reads.cap = op->reads.n;
+}
+
+static uint32_t
+group_of(const tir_fn *fn, uint32_t tensor)
+{
+    for (uint32_t i = 0; i < fn->ops.n; i++) {
+        if (fn->ops.at[i].out == tensor)
+            return fn->ops.at[i].group;
+    }
+    return 0;
+}
+
 // The operations that 'target' needs when the given tensors are there already.
 static tir_fn
 cone(const check_cx *cx, const tir_fn *fn, const bool *given, uint32_t target)
 {
-    bool *need = ARENA_ARRAY(cx->a, fn->tensors.n, bool);
+    uint32_t n = fn->tensors.n, group = group_of(fn, target);
+    bool *need = ARENA_ARRAY(cx->a, n, bool);
     bool *keep = ARENA_ARRAY(cx->a, fn->ops.n, bool);
     need[target] = true;
-    for (uint32_t i = fn->ops.n; i-- > 0;) {
-        const tir_op *op = &fn->ops.at[i];
-        keep[i] = need[op->out] && (!given[op->out] || op->out == target);
-        for (uint32_t k = 0; keep[i] && k < op->reads.n; k++)
-            need[op->reads.at[k].tensor] = true;
+    // A recurrence may read what it defines further down.
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = fn->ops.n; i-- > 0;) {
+            const tir_op *op = &fn->ops.at[i];
+            if (keep[i] || !need[op->out] ||
+                (given[op->out] && op->out != target))
+                continue;
+            keep[i] = true;
+            more = more || op->group;
+            need_sources(op, need);
+        }
     }
     tir_fn sub = *fn;
+    sub.tensors.at = ARENA_ARRAY(cx->a, n + 1, tir_tensor);
+    sub.tensors.n = sub.tensors.cap = n + 1;
+    memcpy(sub.tensors.at, fn->tensors.at, n * sizeof *fn->tensors.at);
+    sub.tensors.at[n] = fn->tensors.at[target];
     memset(&sub.ops, 0, sizeof sub.ops);
     for (uint32_t i = 0; i < fn->ops.n; i++) {
-        if (keep[i])
-            vec_push(cx->a, &sub.ops, fn->ops.at[i]);
+        if (!keep[i])
+            continue;
+        vec_push(cx->a, &sub.ops, fn->ops.at[i]);
+        if (group && fn->ops.at[i].group == group)
+            read_alias(cx->a, vec_last(&sub.ops), target, n);
     }
     return sub;
 }
 
-static void
+static bool
 check_one(check_cx *cx, const check_ref *r, bool *given, uint32_t target,
           double *const *tile_err)
 {
     const tir_tensor *t = &r->fn->tensors.at[target];
+    uint32_t alias = r->fn->tensors.n;
     uint64_t elems = api_elems(t);
     double *saved = r->val[target];
     arena_mark mark = arena_save(cx->a);
     r->val[target] = ARENA_ARRAY(cx->a, elems, double);
     memset(r->err[target], 0, elems * sizeof(double));
     given[target] = false;
+    given[alias] = true;
+    r->val[alias] = saved;
+    r->err[alias] = ARENA_ARRAY(cx->a, elems, double);
     tir_fn sub = cone(cx, r->fn, given, target);
-    tir_eval_ref(&sub, r->val, r->err, given);
-    check_bound(cx, t, "step", cx->machine.buf[check_find(&cx->machine, t)],
-                r->val[target], r->err[target],
-                tile_err[check_find(&cx->tile, t)]);
+    bool ok = tir_eval_ref(&sub, r->val, r->err, given, &cx->s->d);
+    if (ok)
+        check_bound(cx, t, "step", cx->machine.buf[check_find(&cx->machine, t)],
+                    r->val[target], r->err[target],
+                    tile_err[check_find(&cx->tile, t)]);
     given[target] = true;
     memset(r->err[target], 0, elems * sizeof(double));
     r->val[target] = saved;
     arena_restore(cx->a, mark);
+    return ok;
 }
 
 double **
@@ -161,23 +233,23 @@ check_cut_errors(check_cx *cx, const tir_fn *tensor, const bool *given)
     return tile_eval_bound(fn, buf, err, cut, &cx->s->d) ? err : NULL;
 }
 
-void
+bool
 check_steps(check_cx *cx)
 {
     const tir_fn *fn = last_tensor(cx);
     if (!fn)
-        return;
-    check_claims(cx, fn);
+        return true;
+    if (!check_claims(cx, fn))
+        return false;
     check_ref r = check_ref_new(cx, fn);
     bool *given = pick_given(cx, &r);
     if (!check_any_read(fn, given))
-        return;
+        return true;
     take_machine_values(cx, &r, given);
     double **err = check_cut_errors(cx, fn, given);
-    if (!err)
-        return;
-    for (uint32_t i = 0; i < fn->tensors.n; i++) {
-        if (given[i])
-            check_one(cx, &r, given, i, err);
+    for (uint32_t i = 0; err && i < fn->tensors.n; i++) {
+        if (given[i] && !check_one(cx, &r, given, i, err))
+            return false;
     }
+    return err != NULL;
 }

@@ -181,9 +181,9 @@ run_tensor(sy_session *s, sy_program *p, const sy_run_options *o)
         return missing_level(s, p, "tensor IR", p->tensor_text.n > 0);
     if (!api_tensor_fits(s, fn, o->max_instructions))
         return SY_LIMIT;
-    tir_eval(fn, api_buffers(api_scratch(s), p, p->bound, fn->tensors.at,
-                             fn->tensors.n));
-    return SY_OK;
+    void **buf =
+        api_buffers(api_scratch(s), p, p->bound, fn->tensors.at, fn->tensors.n);
+    return tir_eval(fn, buf, &s->d) ? SY_OK : SY_FAULT;
 }
 
 static sy_status

@@ -22,6 +22,16 @@ sat_add(uint64_t a, uint64_t b)
 
 // ---- tensor IR: points of the index spaces ----------------------------------
 
+// What an operation goes through besides its index space: a scatter all of its
+// tensor, a sort all of its source.
+static uint64_t
+whole_elems(const tir_fn *fn, const tir_op *op)
+{
+    uint32_t t = op->kind == TIR_SORT ? op->src : op->out;
+    bool is_whole = op->kind == TIR_SORT || op->kind == TIR_SCATTER;
+    return is_whole ? (uint64_t)tir_elems(&fn->tensors.at[t]) : 0;
+}
+
 static uint64_t
 tensor_steps(const tir_fn *fn)
 {
@@ -31,7 +41,7 @@ tensor_steps(const tir_fn *fn)
         uint64_t points = tir_op_is_empty(op) ? 0 : 1;
         for (uint32_t k = 0; k < op->nout + op->nred; k++)
             points = sat_mul(points, (uint64_t)op->extent[k]);
-        sum = sat_add(sum, points);
+        sum = sat_add(sum, sat_add(points, whole_elems(fn, op)));
     }
     return sum;
 }

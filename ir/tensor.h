@@ -162,6 +162,20 @@ uint32_t tir_binary(tir_fn *fn, tir_op *op, num_binary f, uint32_t x,
                     uint32_t y);
 uint32_t tir_select(tir_fn *fn, tir_op *op, uint32_t c, uint32_t x, uint32_t y);
 uint32_t tir_cast(tir_fn *fn, tir_op *op, num_dtype to, uint32_t x);
+// A read with some dyn set (not folded); without, as tir_read_node.
+uint32_t tir_gather(tir_fn *fn, tir_op *op, const tir_read *read);
+// Starts a scatter over nidx statement indices; the caller fills in 'target'
+// (its tensor is set), 'root' and perhaps 'guard'.
+tir_op *tir_add_scatter(tir_fn *fn, uint32_t out, num_reduce reduce,
+                        uint32_t init, uint32_t nidx, const int64_t *extent);
+tir_op *tir_add_sort(tir_fn *fn, uint32_t out, uint32_t src, uint32_t axis,
+                     bool descending, bool positions);
+tir_op *tir_add_reshape(tir_fn *fn, uint32_t out, uint32_t src);
+// A number that no group has.
+uint32_t tir_new_group(const tir_fn *fn);
+// The nodes a node is computed from: its args, or the dynamic subscripts of a
+// gather; how many. out has room for TIR_RANK.
+uint32_t tir_operands(const tir_op *op, const tir_node *n, uint32_t *out);
 int64_t tir_elems(const tir_tensor *t);
 // Least and greatest value over the op's index space, in which no extent may
 // be 0; false if a value does not fit 64 bits.
@@ -179,20 +193,21 @@ tir_fn *tir_parse(arena *a, diags *d, uint32_t source);
 // Every rule of docs/tensor-ir.md; false with a diagnostic when one is broken.
 NODISCARD bool tir_verify(const tir_fn *fn, diags *d);
 
-// ---- tensor_eval.c
+// ---- tensor_eval.c, tensor_ref.c
+// Both are false after a diagnostic: a subscript was outside its tensor.
 
 // buf[t]: the row-major elements of tensor t. Inputs and consts are read,
 // everything else is written. f32 register arithmetic; reductions go through
 // their indices in row-major order from the identity, one step at a time.
-void tir_eval(const tir_fn *fn, void *const *buf);
+NODISCARD bool tir_eval(const tir_fn *fn, void *const *buf, diags *d);
 
 // The reference: real arithmetic in binary64. val[t][e] is the value; err[t][e]
 // bounds its distance from exact real arithmetic (binary64 rounding only).
 // A cast or a store to a float type is the identity, integers and bools are
 // exact. val and err of inputs and consts are set by the caller (err 0).
 // val/err of tensors that the caller set 'given[t]' for are taken as they are.
-void tir_eval_ref(const tir_fn *fn, double *const *val, double *const *err,
-                  const bool *given);
+NODISCARD bool tir_eval_ref(const tir_fn *fn, double *const *val,
+                            double *const *err, const bool *given, diags *d);
 
 // ---- pad.c, inline.c, contract.c: passes that need no target
 // Each takes and leaves a function that tir_verify accepts. tir_eval gives the

@@ -74,6 +74,54 @@ tir_add_op(tir_fn *fn, uint32_t out, num_reduce reduce, uint32_t nred,
     return op;
 }
 
+tir_op *
+tir_add_scatter(tir_fn *fn, uint32_t out, num_reduce reduce, uint32_t init,
+                uint32_t nidx, const int64_t *extent)
+{
+    SY_CHECK(nidx <= TIR_INDICES, "%u statement indices", nidx);
+    tir_op *op = tir_add_op(fn, out, reduce, 0, NULL);
+    op->kind = TIR_SCATTER;
+    op->nout = nidx;
+    memset(op->extent, 0, sizeof op->extent);
+    for (uint32_t x = 0; x < nidx; x++)
+        op->extent[x] = extent[x];
+    op->init = init;
+    op->target.tensor = out;
+    return op;
+}
+
+tir_op *
+tir_add_sort(tir_fn *fn, uint32_t out, uint32_t src, uint32_t axis,
+             bool descending, bool positions)
+{
+    tir_op *op = tir_add_op(fn, out, NUM_R_NONE, 0, NULL);
+    op->kind = TIR_SORT;
+    op->src = src;
+    op->axis = axis;
+    op->descending = descending;
+    op->positions = positions;
+    return op;
+}
+
+tir_op *
+tir_add_reshape(tir_fn *fn, uint32_t out, uint32_t src)
+{
+    tir_op *op = tir_add_op(fn, out, NUM_R_NONE, 0, NULL);
+    op->kind = TIR_RESHAPE;
+    op->src = src;
+    return op;
+}
+
+uint32_t
+tir_new_group(const tir_fn *fn)
+{
+    uint32_t most = 0;
+    for (uint32_t o = 0; o < fn->ops.n; o++)
+        if (fn->ops.at[o].group > most)
+            most = fn->ops.at[o].group;
+    return most + 1;
+}
+
 // ---- nodes
 
 uint32_t
@@ -100,6 +148,18 @@ tir_arity(const tir_node *n)
     case TIR_N_SELECT: return 3;
     }
     return 0;
+}
+
+uint32_t
+tir_operands(const tir_op *op, const tir_node *n, uint32_t *out)
+{
+    uint32_t count = tir_arity(n);
+    for (uint32_t k = 0; k < count; k++)
+        out[k] = n->arg[k];
+    for (uint32_t d = 0; n->kind == TIR_N_GATHER && d < TIR_RANK; d++)
+        if (op->reads.at[n->read].dyn[d])
+            out[count++] = op->reads.at[n->read].dyn[d];
+    return count;
 }
 
 static bool
@@ -158,7 +218,8 @@ is_same_read(const tir_read *a, const tir_read *b, uint32_t rank)
 {
     return a->tensor == b->tensor && a->has_fill == b->has_fill &&
            (!a->has_fill || a->fill == b->fill) &&
-           (!rank || !memcmp(a->sub, b->sub, rank * sizeof a->sub[0]));
+           (!rank || (!memcmp(a->sub, b->sub, rank * sizeof a->sub[0]) &&
+                      !memcmp(a->dyn, b->dyn, rank * sizeof a->dyn[0])));
 }
 
 static uint32_t
@@ -174,18 +235,37 @@ share_read(tir_fn *fn, tir_op *op, const tir_read *r)
     new->has_fill = r->has_fill;
     new->fill = r->has_fill ? r->fill : 0;
     memcpy(new->sub, r->sub, rank * sizeof r->sub[0]);
+    memcpy(new->dyn, r->dyn, rank * sizeof r->dyn[0]);
     return op->reads.n - 1;
+}
+
+bool
+tir_is_gather(const tir_fn *fn, const tir_read *r)
+{
+    for (uint32_t d = 0; d < fn->tensors.at[r->tensor].rank; d++)
+        if (r->dyn[d])
+            return true;
+    return false;
+}
+
+uint32_t
+tir_gather(tir_fn *fn, tir_op *op, const tir_read *read)
+{
+    SY_CHECK(read->tensor < fn->tensors.n, "tensor %u of %u", read->tensor,
+             fn->tensors.n);
+    tir_node n = {.kind = tir_is_gather(fn, read) ? TIR_N_GATHER : TIR_N_READ,
+                  .as = num_widened(fn->tensors.at[read->tensor].dtype),
+                  .read = share_read(fn, op, read)};
+    return share_node(fn, op, &n);
 }
 
 uint32_t
 tir_read_node(tir_fn *fn, tir_op *op, const tir_read *read)
 {
-    SY_CHECK(read->tensor < fn->tensors.n, "tensor %u of %u", read->tensor,
-             fn->tensors.n);
-    tir_node n = {.kind = TIR_N_READ,
-                  .as = num_widened(fn->tensors.at[read->tensor].dtype),
-                  .read = share_read(fn, op, read)};
-    return share_node(fn, op, &n);
+    uint32_t node = tir_gather(fn, op, read);
+    SY_CHECK(op->nodes.at[node].kind == TIR_N_READ, "a gather of '%s'",
+             fn->tensors.at[read->tensor].name);
+    return node;
 }
 
 // Whether a constant may replace an operation whose value in binary64 is
@@ -305,188 +385,4 @@ tir_cast(tir_fn *fn, tir_op *op, num_dtype to, uint32_t x)
     }
     tir_node n = {.kind = TIR_N_CAST, .as = as, .to = to, .arg = {x}};
     return share_node(fn, op, &n);
-}
-
-// ---- questions
-
-int64_t
-tir_elems(const tir_tensor *t)
-{
-    int64_t n = 1;
-    // A 0 may come after extents whose product does not fit.
-    for (uint32_t d = 0; d < t->rank; d++)
-        if (!t->shape[d])
-            return 0;
-    for (uint32_t d = 0; d < t->rank; d++)
-        SY_CHECK(mul_i64(n, t->shape[d], &n), "size of '%s'", t->name);
-    return n;
-}
-
-bool
-tir_op_is_empty(const tir_op *op)
-{
-    for (uint32_t x = 0; x < op->nout + op->nred; x++)
-        if (!op->extent[x])
-            return true;
-    return false;
-}
-
-bool
-tir_aff_range(const tir_op *op, const tir_aff *aff, int64_t *lo, int64_t *hi)
-{
-    *lo = *hi = aff->c;
-    for (uint32_t x = 0; x < op->nout + op->nred; x++) {
-        int64_t end;
-        if (!mul_i64(aff->k[x], op->extent[x] - 1, &end) ||
-            !add_i64(end < 0 ? *lo : *hi, end, end < 0 ? lo : hi))
-            return false;
-    }
-    return true;
-}
-
-bool *
-tir_live_nodes(arena *a, const tir_op *op, uint32_t root)
-{
-    bool *live = ARENA_ARRAY(a, op->nodes.n, bool);
-    live[root] = true;
-    for (uint32_t i = root + 1; i-- > 1;) {
-        if (!live[i])
-            continue;
-        const tir_node *n = &op->nodes.at[i];
-        for (uint32_t k = 0; k < tir_arity(n); k++)
-            live[n->arg[k]] = true;
-    }
-    return live;
-}
-
-uint32_t *
-tir_def_ops(arena *a, const tir_fn *fn)
-{
-    uint32_t *def = ARENA_ARRAY(a, fn->tensors.n, uint32_t);
-    for (uint32_t t = 0; t < fn->tensors.n; t++)
-        def[t] = UINT32_MAX;
-    for (uint32_t o = 0; o < fn->ops.n; o++)
-        def[fn->ops.at[o].out] = o;
-    return def;
-}
-
-// ---- copying
-
-tir_aff
-tir_aff_index(uint32_t x)
-{
-    tir_aff aff = {0};
-    aff.k[x] = 1;
-    return aff;
-}
-
-// *sum += k * x
-static bool
-add_scaled(int64_t *sum, int64_t k, int64_t x)
-{
-    int64_t p;
-    return mul_i64(k, x, &p) && add_i64(*sum, p, sum);
-}
-
-bool
-tir_aff_subst(const tir_aff *aff, uint32_t nidx, const tir_aff *subst,
-              tir_aff *out)
-{
-    tir_aff r = {.c = aff->c};
-    for (uint32_t x = 0; x < nidx; x++) {
-        if (!aff->k[x])
-            continue;
-        if (!add_scaled(&r.c, aff->k[x], subst[x].c))
-            return false;
-        for (uint32_t y = 0; y < TIR_INDICES; y++)
-            if (!add_scaled(&r.k[y], aff->k[x], subst[x].k[y]))
-                return false;
-    }
-    *out = r;
-    return true;
-}
-
-static bool
-copy_read(tir_fn *fn, tir_op *dst, const tir_op *src, const tir_read *from,
-          const tir_aff *subst, uint32_t *out)
-{
-    tir_read r = {
-        .tensor = from->tensor, .has_fill = from->has_fill, .fill = from->fill};
-    for (uint32_t d = 0; d < fn->tensors.at[from->tensor].rank; d++)
-        if (!tir_aff_subst(&from->sub[d], src->nout + src->nred, subst,
-                           &r.sub[d]))
-            return false;
-    *out = tir_read_node(fn, dst, &r);
-    return true;
-}
-
-bool
-tir_copy_node(tir_fn *fn, tir_op *dst, const tir_op *src, const tir_node *n,
-              const tir_aff *subst, const uint32_t *to, uint32_t *out)
-{
-    tir_aff aff;
-    switch (n->kind) {
-    case TIR_N_NONE: break;
-    case TIR_N_CONST: *out = tir_const(fn, dst, n->as, n->imm); return true;
-    case TIR_N_AFFINE:
-        if (!tir_aff_subst(&n->aff, src->nout + src->nred, subst, &aff))
-            return false;
-        *out = tir_affine(fn, dst, &aff);
-        return true;
-    case TIR_N_GATHER:
-    case TIR_N_READ:
-        return copy_read(fn, dst, src, &src->reads.at[n->read], subst, out);
-    case TIR_N_UNARY:
-        *out = tir_unary(fn, dst, n->func1, to[n->arg[0]]);
-        return true;
-    case TIR_N_BINARY:
-        *out = tir_binary(fn, dst, n->func2, to[n->arg[0]], to[n->arg[1]]);
-        return true;
-    case TIR_N_SELECT:
-        *out = tir_select(fn, dst, to[n->arg[0]], to[n->arg[1]], to[n->arg[2]]);
-        return true;
-    case TIR_N_CAST:
-        *out = tir_cast(fn, dst, n->to, to[n->arg[0]]);
-        return true;
-    }
-    SY_CHECK(false, "node kind %d", (int)n->kind);
-    return false;
-}
-
-bool
-tir_copy_nodes(tir_fn *fn, tir_op *dst, const tir_op *src, uint32_t node,
-               const tir_aff *subst, uint32_t *out)
-{
-    // Scratch cannot be released: the copies are in the same arena.
-    bool *live = tir_live_nodes(fn->a, src, node);
-    uint32_t *to = ARENA_ARRAY(fn->a, node + 1, uint32_t);
-    for (uint32_t i = 1; i <= node; i++)
-        if (live[i] &&
-            !tir_copy_node(fn, dst, src, &src->nodes.at[i], subst, to, &to[i]))
-            return false;
-    *out = to[node];
-    return true;
-}
-
-void
-tir_place_last_op(tir_fn *fn, uint32_t at)
-{
-    tir_op last = *vec_last(&fn->ops);
-    memmove(&fn->ops.at[at + 1], &fn->ops.at[at],
-            (fn->ops.n - 1 - at) * sizeof last);
-    fn->ops.at[at] = last;
-}
-
-uint32_t
-tir_dim_index(const tir_aff *aff)
-{
-    uint32_t found = TIR_INDICES;
-    for (uint32_t x = 0; x < TIR_INDICES; x++) {
-        if (!aff->k[x])
-            continue;
-        if (aff->k[x] != 1 || found < TIR_INDICES || aff->c)
-            return TIR_INDICES;
-        found = x;
-    }
-    return found;
 }

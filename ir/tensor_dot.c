@@ -30,9 +30,9 @@ bool
 tir_dot_plan(const tir_fn *fn, const tir_op *op, tir_dot *out)
 {
     const tir_node *root = &op->nodes.at[op->root];
-    if (op->reduce != NUM_R_SUM || !op->nout || tir_op_is_empty(op) ||
-        root->kind != TIR_N_BINARY || root->func2 != NUM_MUL ||
-        !is_plain_read(fn, op, root->arg[0]) ||
+    if (op->kind != TIR_MAP || op->group || op->reduce != NUM_R_SUM ||
+        !op->nout || tir_op_is_empty(op) || root->kind != TIR_N_BINARY ||
+        root->func2 != NUM_MUL || !is_plain_read(fn, op, root->arg[0]) ||
         !is_plain_read(fn, op, root->arg[1]))
         return false;
     uint32_t a = op->nodes.at[root->arg[0]].read;

@@ -2,11 +2,19 @@
 // Evaluates tensor IR in the arithmetic of its registers: the meaning of the
 // text, as simply as speed allows. Whatever the way through the index space,
 // every reduction takes its steps one at a time in row-major order of its
-// indices, so the bits do not depend on it. The step of a sum of products
-// rounds the product, then the sum.
+// indices, so the bits do not depend on it. Sums of products are in
+// tensor_eval_dot.c.
 #include "ir/tensor_int.h"
 
 #include <string.h>
+
+// One evaluation of a function.
+typedef struct {
+    const tir_fn *fn;
+    const void *const *in; // every tensor, to read
+    void *const *buf;      // those that are computed
+    diags *d;
+} run;
 
 typedef struct {
     const tir_fn *fn;
@@ -15,9 +23,14 @@ typedef struct {
     tir_walk w;
     int64_t chunk; // elements in a row at most
     uint32_t nlive;
-    uint32_t *live;      // nodes the root needs, in order
+    uint32_t *live;      // nodes the operation needs, in order
     num_word **row;      // [node]
+    num_word *acc;       // a row of reduced values
     unsigned char *cell; // a row in memory, for casts
+    int64_t *place;      // a row of positions
+    tir_linear to;       // of the element that is defined
+    diags *d;
+    bool is_failed; // a subscript was outside
 } body;
 
 // ---- rows of nodes
@@ -59,6 +72,64 @@ eval_read(const body *b, const tir_read *r, int64_t n, num_word *out)
                      out + s.lo);
 }
 
+// Elements of 'bytes' bytes at the given places, in a row; those outside are 0.
+static void
+pick_cells(const unsigned char *from, uint32_t bytes, int64_t n,
+           const int64_t *place, unsigned char *cell)
+{
+    if (bytes == 4) {
+        for (int64_t e = 0; e < n; e++)
+            memcpy(cell + 4 * e, from + 4 * max_i64(place[e], 0), 4);
+        return;
+    }
+    if (bytes == 2) {
+        for (int64_t e = 0; e < n; e++)
+            memcpy(cell + 2 * e, from + 2 * max_i64(place[e], 0), 2);
+        return;
+    }
+    for (int64_t e = 0; e < n; e++)
+        memcpy(cell + bytes * e, from + bytes * max_i64(place[e], 0), bytes);
+}
+
+// The rows of values of the nodes that subscripts depend on.
+static void
+subscript_rows(const body *b, const tir_read *r, const num_word **dyn)
+{
+    for (uint32_t d = 0; d < TIR_RANK; d++)
+        dyn[d] = b->row[r->dyn[d]];
+}
+
+static int64_t
+first_outside(const int64_t *place)
+{
+    int64_t e = 0;
+    while (place[e] >= 0)
+        e++;
+    return e;
+}
+
+static bool
+eval_gather(body *b, const tir_read *r, int64_t n, num_word *out)
+{
+    const tir_tensor *t = &b->fn->tensors.at[r->tensor];
+    const num_word *dyn[TIR_RANK];
+    subscript_rows(b, r, dyn);
+    bool is_inside = tir_walk_places(&b->w, r, t, dyn, n, b->place);
+    if (!is_inside && !r->has_fill)
+        return tir_walk_fault(&b->w, r, t, dyn, first_outside(b->place), b->d);
+    uint32_t bytes = num_dtype_bytes(t->dtype);
+    if (!tir_elems(t)) {
+        fill_row(out, n, r->fill);
+        return true;
+    }
+    pick_cells(b->buf[r->tensor], bytes, n, b->place, b->cell);
+    num_load_row(t->dtype, b->cell, bytes, (size_t)n, out);
+    for (int64_t e = 0; !is_inside && e < n; e++)
+        if (b->place[e] < 0)
+            out[e] = r->fill;
+    return true;
+}
+
 static void
 eval_cast(const body *b, const tir_node *n, int64_t len, const num_word *x,
           num_word *out)
@@ -77,8 +148,8 @@ eval_select(int64_t n, const num_word *c, const num_word *x, const num_word *y,
         out[e] = c[e] ? x[e] : y[e];
 }
 
-static void
-eval_node(const body *b, uint32_t node, int64_t n)
+static bool
+eval_node(body *b, uint32_t node, int64_t n)
 {
     const tir_node *at = b->op->nodes.at, *nd = &at[node];
     num_word *out = b->row[node];
@@ -89,37 +160,46 @@ eval_node(const body *b, uint32_t node, int64_t n)
     case TIR_N_CONST: break; // filled once
     case TIR_N_AFFINE: eval_affine(b, &nd->aff, n, out); break;
     case TIR_N_GATHER:
+        return eval_gather(b, &b->op->reads.at[nd->read], n, out);
     case TIR_N_READ: eval_read(b, &b->op->reads.at[nd->read], n, out); break;
     case TIR_N_UNARY: num_row1(nd->func1, as, (size_t)n, out, x); break;
     case TIR_N_BINARY: num_row2(nd->func2, as, (size_t)n, out, x, y, 1); break;
     case TIR_N_SELECT: eval_select(n, x, y, b->row[nd->arg[2]], out); break;
     case TIR_N_CAST: eval_cast(b, nd, n, x, out); break;
     }
+    return true;
 }
 
+// After a fault, a row of anything.
 static const num_word *
-eval_row(const body *b, int64_t n)
+eval_row(body *b, int64_t n)
 {
-    for (uint32_t i = 0; i < b->nlive; i++)
-        eval_node(b, b->live[i], n);
+    for (uint32_t i = 0; !b->is_failed && i < b->nlive; i++)
+        b->is_failed = !eval_node(b, b->live[i], n);
     return b->row[b->op->root];
 }
 
+// Rows run along index 'vec'.
 static body
-body_new(const tir_fn *fn, const tir_op *op, const void *const *buf)
+body_new(const tir_fn *fn, const tir_op *op, uint32_t vec,
+         const void *const *buf, diags *d)
 {
     enum { CELL_BYTES = 8, BODY_WORDS = 1 << 22, ROW_LEAST = 16 };
     uint32_t n = op->nodes.n;
     body b = {.fn = fn,
               .op = op,
               .buf = buf,
-              .w = {.op = op, .vec = tir_walk_choose(fn, op)},
+              .w = {.op = op, .vec = vec},
+              .to = tir_out_linear(op),
+              .d = d,
               .chunk = max_i64(ROW_LEAST, min_i64(TIR_ROW, BODY_WORDS / n)),
               .live = ARENA_ARRAY(fn->a, n, uint32_t),
               .row = ARENA_ARRAY(fn->a, n, num_word *)};
     b.cell = arena_alloc(fn->a, (size_t)b.chunk * CELL_BYTES);
-    const bool *live = tir_live_nodes(fn->a, op, op->root);
-    for (uint32_t i = 1; i <= op->root; i++) {
+    b.acc = ARENA_ARRAY(fn->a, (size_t)b.chunk, num_word);
+    b.place = ARENA_ARRAY(fn->a, (size_t)b.chunk, int64_t);
+    const bool *live = tir_live_op(fn->a, op);
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
         if (!live[i])
             continue;
         b.live[b.nlive++] = i;
@@ -137,8 +217,7 @@ store_row(const body *b, void *out, int64_t n, const num_word *row)
 {
     const tir_tensor *t = &b->fn->tensors.at[b->op->out];
     int64_t step, bytes = num_dtype_bytes(t->dtype);
-    tir_linear l = tir_out_linear(b->op);
-    int64_t at = tir_walk_at(&b->w, &l, &step);
+    int64_t at = tir_walk_at(&b->w, &b->to, &step);
     num_store_row(t->dtype, (unsigned char *)out + at * bytes, step * bytes,
                   (size_t)n, b->op->nodes.at[b->op->root].as, row);
 }
@@ -154,17 +233,19 @@ has_empty_reduction(const tir_op *op)
 
 // The row of reduced values of out, from the identity.
 static void
-reduce_out_row(body *b, int64_t n, num_word *acc)
+reduce_out_row(body *b, int64_t n)
 {
     const tir_op *op = b->op;
     num_as as = op->nodes.at[op->root].as;
-    fill_row(acc, n, num_reduce_identity(op->reduce, as));
+    fill_row(b->acc, n, num_reduce_identity(op->reduce, as));
     if (has_empty_reduction(op))
         return;
     do {
         const num_word *x = eval_row(b, n);
-        num_row2(tir_reduce_func(op->reduce), as, (size_t)n, acc, acc, x, 1);
-    } while (tir_walk_next(&b->w, op->nout, op->nout + op->nred));
+        num_row2(tir_reduce_func(op->reduce), as, (size_t)n, b->acc, b->acc, x,
+                 1);
+    } while (!b->is_failed &&
+             tir_walk_next(&b->w, op->nout, op->nout + op->nred));
 }
 
 // A map, or a reduction for a row of out at a time.
@@ -174,17 +255,16 @@ eval_out_rows(body *b, void *out)
     const tir_op *op = b->op;
     int64_t extent = tir_walk_extent(&b->w), none;
     int64_t *at = b->w.vec < TIR_INDICES ? &b->w.at[b->w.vec] : &none;
-    num_word *acc = ARENA_ARRAY(b->fn->a, (size_t)b->chunk, num_word);
     do {
-        for (*at = 0; *at < extent; *at += b->chunk) {
+        for (*at = 0; !b->is_failed && *at < extent; *at += b->chunk) {
             int64_t n = min_i64(extent - *at, b->chunk);
             if (op->reduce != NUM_R_NONE)
-                reduce_out_row(b, n, acc);
+                reduce_out_row(b, n);
             store_row(b, out, n,
-                      op->reduce == NUM_R_NONE ? eval_row(b, n) : acc);
+                      op->reduce == NUM_R_NONE ? eval_row(b, n) : b->acc);
         }
         *at = 0;
-    } while (tir_walk_next(&b->w, 0, op->nout));
+    } while (!b->is_failed && tir_walk_next(&b->w, 0, op->nout));
 }
 
 static num_word
@@ -197,127 +277,32 @@ reduce_along(body *b)
     if (has_empty_reduction(op))
         return acc;
     do {
-        for (*at = 0; *at < extent; *at += b->chunk) {
+        for (*at = 0; !b->is_failed && *at < extent; *at += b->chunk) {
             int64_t n = min_i64(extent - *at, b->chunk);
             const num_word *x = eval_row(b, n);
             for (int64_t e = 0; e < n; e++)
                 acc = num_reduce_step(op->reduce, as, acc, x[e]);
         }
         *at = 0;
-    } while (tir_walk_next(&b->w, op->nout, op->nout + op->nred));
+    } while (!b->is_failed &&
+             tir_walk_next(&b->w, op->nout, op->nout + op->nred));
     return acc;
 }
 
-static void
-eval_general(const tir_fn *fn, const tir_op *op, const void *const *buf,
-             void *out)
+// A map or a reduction, of a recurrence at the time that is set.
+static bool
+eval_map(body *b, void *out)
 {
-    body b = body_new(fn, op, buf);
-    if (b.w.vec == TIR_INDICES || b.w.vec < op->nout) {
-        eval_out_rows(&b, out);
-        return;
+    if (b->w.vec == TIR_INDICES || b->w.vec < b->op->nout) {
+        eval_out_rows(b, out);
+        return !b->is_failed;
     }
     do {
-        num_word acc = reduce_along(&b);
-        store_row(&b, out, 1, &acc);
-    } while (tir_walk_next(&b.w, 0, op->nout));
+        num_word acc = reduce_along(b);
+        store_row(b, out, 1, &acc);
+    } while (!b->is_failed && tir_walk_next(&b->w, 0, b->op->nout));
+    return !b->is_failed;
 }
-
-// ---- sums of products
-
-// Four binary32 at a time; the compiler's vectors keep IEEE semantics.
-typedef float f32x4 __attribute__((vector_size(16)));
-enum { LANES = 4 };
-
-typedef struct {
-    const void *const *buf;
-    void *out;
-    float a[TIR_DOT_I][TIR_DOT_K];
-    f32x4 b[TIR_DOT_K][TIR_DOT_J / LANES];
-    f32x4 acc[TIR_DOT_I][TIR_DOT_J / LANES];
-} dot_cx;
-
-static void
-dot_begin(void *cx, const tir_dot_block *b)
-{
-    dot_cx *c = cx;
-    (void)b;
-    memset(c->acc, 0, sizeof c->acc);
-}
-
-// acc += a[k] * b[k], k ascending; 16 columns stay in registers.
-static void
-dot_row(f32x4 *acc, const float *a, f32x4 b[][TIR_DOT_J / LANES], uint32_t nk,
-        uint32_t nvec)
-{
-    for (uint32_t v = 0; v < nvec; v += 4) {
-        f32x4 c0 = acc[v], c1 = acc[v + 1], c2 = acc[v + 2], c3 = acc[v + 3];
-        for (uint32_t k = 0; k < nk; k++) {
-            c0 += a[k] * b[k][v];
-            c1 += a[k] * b[k][v + 1];
-            c2 += a[k] * b[k][v + 2];
-            c3 += a[k] * b[k][v + 3];
-        }
-        acc[v] = c0;
-        acc[v + 1] = c1;
-        acc[v + 2] = c2;
-        acc[v + 3] = c3;
-    }
-}
-
-static void
-dot_terms(void *cx, const tir_dot_block *b)
-{
-    dot_cx *c = cx;
-    const tir_dot *d = b->dot;
-    uint32_t ta = d->op->reads.at[d->a].tensor;
-    uint32_t tb = d->op->reads.at[d->b].tensor;
-    num_dtype da = d->fn->tensors.at[ta].dtype;
-    num_dtype db = d->fn->tensors.at[tb].dtype;
-    int64_t sa = num_dtype_bytes(da), sb = num_dtype_bytes(db);
-    const unsigned char *pa = c->buf[ta], *pb = c->buf[tb];
-    num_word row[TIR_DOT_J];
-    for (uint32_t k = 0; k < b->nk; k++) {
-        num_load_row(db, pb + b->b[k] * sb, b->b_j * sb, b->nj, row);
-        memcpy(c->b[k], row, b->nj * sizeof *row);
-        for (uint32_t i = 0; i < b->ni; i++)
-            c->a[i][k] =
-                num_f32(num_load(da, pa + (b->a[k] + b->a_i * i) * sa));
-    }
-    uint32_t nvec = (uint32_t)align_up(b->nj, 16) / LANES;
-    for (uint32_t i = 0; i < b->ni; i++)
-        dot_row(c->acc[i], c->a[i], c->b, b->nk, nvec);
-}
-
-static void
-dot_end(void *cx, const tir_dot_block *b)
-{
-    dot_cx *c = cx;
-    num_dtype t = b->dot->fn->tensors.at[b->dot->op->out].dtype;
-    int64_t bytes = num_dtype_bytes(t);
-    num_word row[TIR_DOT_J];
-    for (uint32_t i = 0; i < b->ni; i++) {
-        memcpy(row, c->acc[i], b->nj * sizeof *row);
-        for (uint32_t j = 0; j < b->nj; j++)
-            if ((row[j] & 0x7fffffffu) > 0x7f800000u)
-                row[j] = NUM_CANONICAL_NAN;
-        num_store_row(t,
-                      (unsigned char *)c->out + (b->out + b->out_i * i) * bytes,
-                      b->out_j * bytes, b->nj, NUM_AS_F32, row);
-    }
-}
-
-static void
-eval_dot(const tir_dot *d, const void *const *buf, void *out)
-{
-    dot_cx *c = ARENA_NEW(d->fn->a, dot_cx);
-    c->buf = buf;
-    c->out = out;
-    tir_dot_sink sink = {c, dot_begin, dot_terms, dot_end};
-    tir_dot_run(d, &sink);
-}
-
-// ---- the function
 
 static bool
 has_elements(const tir_op *op)
@@ -328,24 +313,204 @@ has_elements(const tir_op *op)
     return true;
 }
 
-void
-tir_eval(const tir_fn *fn, void *const *buf)
+// The n operations of a recurrence.
+static bool
+eval_group(const run *r, const tir_op *ops, uint32_t n)
+{
+    body *b = ARENA_ARRAY(r->fn->a, n, body);
+    int64_t end = ops->extent[ops->time];
+    for (uint32_t o = 0; o < n; o++)
+        b[o] = body_new(r->fn, &ops[o], tir_walk_choose(r->fn, &ops[o]), r->in,
+                        r->d);
+    for (int64_t s = 0; s < end; s++)
+        for (uint32_t o = 0; o < n; o++) {
+            b[o].w.at[ops[o].time] = ops->backward ? end - 1 - s : s;
+            if (has_elements(&ops[o]) && !eval_map(&b[o], r->buf[ops[o].out]))
+                return false;
+        }
+    return true;
+}
+
+// ---- scatters
+
+// What a scatter starts from.
+static void
+begin_scatter(const run *r, const tir_op *op)
+{
+    const tir_tensor *t = &r->fn->tensors.at[op->out];
+    size_t n = (size_t)tir_elems(t), bytes = num_dtype_bytes(t->dtype);
+    unsigned char *out = r->buf[op->out];
+    if (!n)
+        return;
+    if (op->init != TIR_ABSENT) {
+        memmove(out, r->in[op->init], n * bytes);
+    } else if (op->reduce == NUM_R_NONE) {
+        memset(out, 0, n * bytes);
+    } else {
+        num_as as = num_widened(t->dtype);
+        num_word w = num_reduce_identity(op->reduce, as);
+        for (size_t e = 0; e < n; e++)
+            num_store(t->dtype, out + e * bytes, as, w);
+    }
+}
+
+// A row of n updates, in order.
+static bool
+put_row(body *b, int64_t n, unsigned char *out)
+{
+    const tir_op *op = b->op;
+    const tir_tensor *t = &b->fn->tensors.at[op->out];
+    const num_word *x = b->row[op->root];
+    const num_word *guard = op->guard ? b->row[op->guard] : NULL;
+    const num_word *dyn[TIR_RANK];
+    num_as as = op->nodes.at[op->root].as;
+    uint32_t bytes = num_dtype_bytes(t->dtype);
+    subscript_rows(b, &op->target, dyn);
+    (void)tir_walk_places(&b->w, &op->target, t, dyn, n, b->place);
+    num_store_row(t->dtype, b->cell, bytes, (size_t)n, as, x);
+    for (int64_t e = 0; e < n; e++) {
+        if (guard && !guard[e])
+            continue;
+        if (b->place[e] < 0)
+            return tir_walk_fault(&b->w, &op->target, t, dyn, e, b->d);
+        unsigned char *p = out + b->place[e] * bytes;
+        if (op->reduce == NUM_R_NONE)
+            memcpy(p, b->cell + e * bytes, bytes);
+        else
+            num_store(
+                t->dtype, p, as,
+                num_reduce_step(op->reduce, as, num_load(t->dtype, p), x[e]));
+    }
+    return true;
+}
+
+static bool
+eval_scatter(const run *r, const tir_op *op)
+{
+    begin_scatter(r, op);
+    if (tir_op_is_empty(op))
+        return true;
+    uint32_t vec = op->nout ? op->nout - 1 : TIR_INDICES;
+    body b = body_new(r->fn, op, vec, r->in, r->d);
+    int64_t extent = tir_walk_extent(&b.w), none;
+    int64_t *at = op->nout ? &b.w.at[vec] : &none;
+    do {
+        for (*at = 0; *at < extent; *at += b.chunk) {
+            int64_t n = min_i64(extent - *at, b.chunk);
+            (void)eval_row(&b, n);
+            if (b.is_failed || !put_row(&b, n, r->buf[op->out]))
+                return false;
+        }
+        *at = 0;
+    } while (tir_walk_next(&b.w, 0, op->nout));
+    return true;
+}
+
+// ---- sorts and reshapes
+
+static double
+sort_key(num_as as, num_word w)
+{
+    if (as == NUM_AS_F32)
+        return (double)num_f32(w);
+    return as == NUM_AS_I32 ? (double)(int32_t)w : (double)w;
+}
+
+static void
+store_sorted(const run *r, const tir_op *op, const tir_ranked *rank,
+             int64_t row)
+{
+    const tir_tensor *x = &r->fn->tensors.at[op->src];
+    tir_sort_rows s = tir_sort_plan(r->fn, op);
+    int64_t first = tir_sort_first(&s, row, s.n),
+            size = num_dtype_bytes(x->dtype);
+    int64_t bytes = num_dtype_bytes(r->fn->tensors.at[op->out].dtype);
+    const unsigned char *from = (const unsigned char *)r->in[op->src];
+    unsigned char *out = (unsigned char *)r->buf[op->out] +
+                         tir_sort_first(&s, row, s.take) * bytes;
+    for (int64_t e = 0; e < s.take; e++, out += s.step * bytes) {
+        int32_t position = (int32_t)rank[e].at;
+        const unsigned char *p = from + (first + rank[e].at * s.step) * size;
+        if (op->positions)
+            memcpy(out, &position, sizeof position);
+        else
+            num_store(x->dtype, out, num_widened(x->dtype),
+                      num_load(x->dtype, p));
+    }
+}
+
+static void
+eval_reshape(const run *r, const tir_op *op)
+{
+    const tir_tensor *t = &r->fn->tensors.at[op->out];
+    size_t n = (size_t)tir_elems(t) * num_dtype_bytes(t->dtype);
+    if (n)
+        memcpy(r->buf[op->out], r->in[op->src], n);
+}
+
+static void
+eval_sort(const run *r, const tir_op *op)
+{
+    const tir_tensor *t = &r->fn->tensors.at[op->src];
+    tir_sort_rows s = tir_sort_plan(r->fn, op);
+    int64_t bytes = num_dtype_bytes(t->dtype);
+    num_as as = num_widened(t->dtype);
+    tir_ranked *rank = ARENA_ARRAY(r->fn->a, (size_t)s.n, tir_ranked);
+    tir_ranked *spare = ARENA_ARRAY(r->fn->a, (size_t)s.n, tir_ranked);
+    for (int64_t row = 0; s.take && row < s.rows; row++) {
+        const unsigned char *p = (const unsigned char *)r->in[op->src] +
+                                 tir_sort_first(&s, row, s.n) * bytes;
+        for (int64_t e = 0; e < s.n; e++)
+            rank[e] = (tir_ranked){
+                sort_key(as, num_load(t->dtype, p + e * s.step * bytes)), e};
+        tir_sort_row(rank, spare, s.n, op->descending);
+        store_sorted(r, op, rank, row);
+    }
+}
+
+// ---- the function
+
+// Operations [at, ..): one, or a recurrence; how many, 0 after a fault.
+static uint32_t
+eval_at(const run *r, uint32_t at)
+{
+    const tir_op *op = &r->fn->ops.at[at];
+    tir_dot dot;
+    if (op->group) {
+        uint32_t n = tir_group_end(r->fn, at) - at;
+        return eval_group(r, op, n) ? n : 0;
+    }
+    switch (op->kind) {
+    case TIR_SCATTER: return eval_scatter(r, op);
+    case TIR_SORT: eval_sort(r, op); return 1;
+    case TIR_RESHAPE: eval_reshape(r, op); return 1;
+    case TIR_MAP: break;
+    }
+    if (!has_elements(op))
+        return 1;
+    if (tir_dot_plan(r->fn, op, &dot)) {
+        tir_eval_dot(&dot, r->in, r->buf[op->out]);
+        return 1;
+    }
+    body b = body_new(r->fn, op, tir_walk_choose(r->fn, op), r->in, r->d);
+    return eval_map(&b, r->buf[op->out]);
+}
+
+bool
+tir_eval(const tir_fn *fn, void *const *buf, diags *d)
 {
     num_env env = num_env_enter();
     const void **in = ARENA_ARRAY(fn->a, fn->tensors.n, const void *);
     for (uint32_t t = 0; t < fn->tensors.n; t++)
         in[t] = buf[t] ? buf[t] : fn->tensors.at[t].data;
-    for (uint32_t o = 0; o < fn->ops.n; o++) {
-        const tir_op *op = &fn->ops.at[o];
-        tir_dot d;
+    run r = {fn, in, buf, d};
+    uint32_t n = 1;
+    for (uint32_t o = 0; n && o < fn->ops.n; o += n) {
         arena_mark mark = arena_save(fn->a);
-        if (!has_elements(op))
-            continue;
-        if (tir_dot_plan(fn, op, &d))
-            eval_dot(&d, in, buf[op->out]);
-        else
-            eval_general(fn, op, in, buf[op->out]);
-        arena_restore(fn->a, mark);
+        n = eval_at(&r, o);
+        if (n) // a diagnostic may be in the same arena
+            arena_restore(fn->a, mark);
     }
     num_env_leave(env);
+    return n > 0;
 }

@@ -13,7 +13,8 @@ find_extreme(const tir_fn *fn, const tir_op *op, uint32_t tensor)
         const tir_op *def = &fn->ops.at[o];
         if (def->out != tensor)
             continue;
-        bool is_like = (def->reduce == NUM_R_MAX || def->reduce == NUM_R_MIN) &&
+        bool is_like = def->kind == TIR_MAP &&
+                       (def->reduce == NUM_R_MAX || def->reduce == NUM_R_MIN) &&
                        def->nred == op->nred;
         for (uint32_t r = 0; is_like && r < op->nred; r++)
             is_like = def->extent[def->nout + r] == op->extent[op->nout + r];
@@ -51,8 +52,9 @@ bool
 tir_attains_extreme(const tir_fn *fn, const tir_op *op)
 {
     const tir_node *at = op->nodes.at, *root = &at[op->root];
-    if (op->reduce != NUM_R_MIN || root->kind != TIR_N_SELECT ||
-        root->as != NUM_AS_I32 || at[root->arg[1]].kind != TIR_N_AFFINE ||
+    if (op->kind != TIR_MAP || op->reduce != NUM_R_MIN ||
+        root->kind != TIR_N_SELECT || root->as != NUM_AS_I32 ||
+        at[root->arg[1]].kind != TIR_N_AFFINE ||
         at[root->arg[2]].kind != TIR_N_CONST ||
         at[root->arg[2]].imm != num_reduce_identity(NUM_R_MIN, NUM_AS_I32))
         return false;

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the text form of tensor IR (docs/tensor-ir.md): recursive descent with
 // one token of lookahead. The first mistake ends it.
-// Constants are shared, nothing else is: the graph is the one that was printed.
+// Expressions are in tensor_parse_expr.c.
 #include "ir/tensor_int.h"
 
 #include <string.h>
 
-enum { NEST_MAX = 256 };
-
-typedef struct {
-    tir_lex lx;
-    tir_fn *fn;
-    tir_op *op;  // being read
-    map tensors; // name -> id
-    map values;  // number -> node, of op
-    uint32_t depth;
-} parser;
-
 // ---- tensors
 
 static bool
-parse_shape(parser *p, str name, int64_t *shape, uint32_t *rank)
+parse_shape(tir_parser *p, str name, int64_t *shape, uint32_t *rank)
 {
     if (!tlex_want_punct(&p->lx, '['))
         return false;
@@ -47,7 +36,7 @@ hex_value(char c)
 }
 
 static bool
-append_hex(parser *p, strbuf *out)
+append_hex(tir_parser *p, strbuf *out)
 {
     str s = p->lx.cur.text;
     for (size_t i = 0; i < s.n; i += 2) {
@@ -73,7 +62,7 @@ tensor_bytes(const tir_tensor *t)
 }
 
 static bool
-parse_data(parser *p, tir_tensor *t)
+parse_data(tir_parser *p, tir_tensor *t)
 {
     loc at = p->lx.cur.at;
     if (!tlex_want_punct(&p->lx, '='))
@@ -99,7 +88,39 @@ parse_data(parser *p, tir_tensor *t)
 }
 
 static bool
-parse_tensor(parser *p, tir_kind kind)
+want_tensor(tir_parser *p, uint32_t *out)
+{
+    tir_tok t = p->lx.cur;
+    str name = {0};
+    if (!tlex_want_name(&p->lx, "a tensor", &name))
+        return false;
+    uint32_t *id = map_get_str(&p->tensors, name);
+    if (!id)
+        diag(p->lx.d, t.at, D_TIR_UNKNOWN, tlex_text(&p->lx, name));
+    *out = id ? *id : 0;
+    return id != NULL;
+}
+
+// "updates x", unless that is an operation on a tensor of this name.
+static bool
+parse_updates(tir_parser *p, uint32_t tensor)
+{
+    tir_lex before = p->lx;
+    uint32_t input;
+    if (!tlex_take_word(&p->lx, "updates"))
+        return true;
+    if (p->lx.cur.kind != TIR_T_NAME) {
+        p->lx = before;
+        return true;
+    }
+    if (!want_tensor(p, &input))
+        return false;
+    p->fn->tensors.at[tensor].updates = input + 1;
+    return true;
+}
+
+static bool
+parse_tensor(tir_parser *p, tir_kind kind)
 {
     tir_tok t = p->lx.cur;
     str name = {0};
@@ -118,262 +139,17 @@ parse_tensor(parser *p, tir_kind kind)
         tir_add_tensor(p->fn, str_z(p->fn->a, name), kind, dtype, rank, shape);
     map_put_str(&p->tensors, name, id);
     p->fn->tensors.at[id].at = t.at;
+    if (kind == TIR_OUTPUT)
+        return parse_updates(p, id);
     return kind != TIR_CONST || parse_data(p, &p->fn->tensors.at[id]);
-}
-
-// ---- affine expressions
-
-static bool
-want_index(parser *p, uint32_t *out)
-{
-    tir_tok t = p->lx.cur;
-    str s = {0};
-    if (!tlex_want_name(&p->lx, "an index", &s))
-        return false;
-    uint64_t n = 0;
-    bool is_red = s.p[0] == 'r';
-    bool is_index = (s.p[0] == 'i' || is_red) &&
-                    str_to_u64((str){s.p + 1, s.n - 1}, &n) &&
-                    n < (is_red ? p->op->nred : p->op->nout);
-    if (!is_index) {
-        diag(p->lx.d, t.at, D_TIR_INDEX, "i0.. or r0.. of this operation",
-             tlex_text(&p->lx, s));
-        return false;
-    }
-    *out = (uint32_t)n + (is_red ? p->op->nout : 0);
-    return true;
-}
-
-static bool
-add_term(parser *p, loc at, bool is_minus, uint64_t mag, int64_t *sum)
-{
-    uint64_t limit = (uint64_t)INT64_MAX + (is_minus ? 1 : 0);
-    int64_t k = (int64_t)(is_minus ? 0 - mag : mag);
-    if (mag <= limit && add_i64(*sum, k, sum))
-        return true;
-    diag(p->lx.d, at, D_TIR_NUMBER, "the coefficient", "64 bits");
-    return false;
-}
-
-static bool
-parse_term(parser *p, bool is_minus, tir_aff *out)
-{
-    loc at = p->lx.cur.at;
-    uint64_t mag = 1;
-    uint32_t x;
-    if (p->lx.cur.kind == TIR_T_NUMBER) {
-        if (!tlex_want_u64(&p->lx, "a number", &mag))
-            return false;
-        if (!tlex_take_punct(&p->lx, '*'))
-            return add_term(p, at, is_minus, mag, &out->c);
-    }
-    return want_index(p, &x) && add_term(p, at, is_minus, mag, &out->k[x]);
-}
-
-static bool
-parse_aff(parser *p, tir_aff *out)
-{
-    *out = (tir_aff){0};
-    bool is_minus = tlex_take_punct(&p->lx, '-');
-    for (;;) {
-        if (!parse_term(p, is_minus, out))
-            return false;
-        is_minus = tlex_is_punct(&p->lx, '-');
-        if (!is_minus && !tlex_is_punct(&p->lx, '+'))
-            return true;
-        tlex_advance(&p->lx);
-    }
-}
-
-// ---- expressions
-
-static bool parse_expr(parser *p, uint32_t *out);
-
-static bool
-push_literal(parser *p, tir_literal l, uint32_t *out)
-{
-    *out = tir_const(p->fn, p->op, l.as, l.w);
-    return true;
-}
-
-// After the name of a tensor.
-static bool
-parse_read(parser *p, tir_tok name, uint32_t *out)
-{
-    uint32_t *id = map_get_str(&p->tensors, name.text);
-    if (!id) {
-        diag(p->lx.d, name.at, D_TIR_UNKNOWN, tlex_text(&p->lx, name.text));
-        return false;
-    }
-    const tir_tensor *t = &p->fn->tensors.at[*id];
-    tir_read r = {.tensor = *id};
-    uint32_t n = 0;
-    if (!tlex_want_punct(&p->lx, '['))
-        return false;
-    for (; !tlex_take_punct(&p->lx, ']'); n++) {
-        tir_aff extra;
-        if ((n && !tlex_want_punct(&p->lx, ',')) ||
-            !parse_aff(p, n < t->rank ? &r.sub[n] : &extra))
-            return false;
-    }
-    if (n != t->rank) {
-        diag(p->lx.d, loc_join(name.at, p->lx.cur.at), D_TIR_SUBS, t->name,
-             t->rank, n);
-        return false;
-    }
-    loc at = p->lx.cur.at;
-    tir_literal fill = {0};
-    r.has_fill = tlex_take_word(&p->lx, "else");
-    if (r.has_fill && !tlex_want_literal(&p->lx, &fill))
-        return false;
-    if (r.has_fill && fill.as != num_widened(t->dtype)) {
-        diag(p->lx.d, loc_join(at, p->lx.cur.at), D_TIR_FILL, t->name,
-             num_dtype_name(tir_full_dtype(fill.as)),
-             num_dtype_name(tir_full_dtype(num_widened(t->dtype))));
-        return false;
-    }
-    r.fill = fill.w;
-    tir_node node = {.kind = TIR_N_READ,
-                     .as = num_widened(t->dtype),
-                     .read = p->op->reads.n};
-    vec_push(p->fn->a, &p->op->reads, r);
-    *out = tir_push_node(p->fn, p->op, &node);
-    return true;
-}
-
-static bool
-parse_args(parser *p, tir_node *n)
-{
-    for (uint32_t k = 0; k < tir_arity(n); k++)
-        if ((k && !tlex_want_punct(&p->lx, ',')) || !parse_expr(p, &n->arg[k]))
-            return false;
-    if (n->kind == TIR_N_CAST &&
-        (!tlex_want_punct(&p->lx, ',') || !tlex_want_dtype(&p->lx, &n->to)))
-        return false;
-    return tlex_want_punct(&p->lx, ')');
-}
-
-// The register type a node gives; the verifier judges whether it may.
-static num_as
-node_gives(const tir_op *op, const tir_node *n)
-{
-    num_as first = op->nodes.at[n->arg[0]].as;
-    switch (n->kind) {
-    case TIR_N_UNARY: return num_unary_gives(n->func1, first);
-    case TIR_N_BINARY: return num_binary_gives(n->func2, first);
-    case TIR_N_SELECT: return op->nodes.at[n->arg[1]].as;
-    case TIR_N_CAST: return num_widened(n->to);
-    case TIR_N_NONE:
-    case TIR_N_CONST:
-    case TIR_N_AFFINE:
-    case TIR_N_GATHER:
-    case TIR_N_READ: break;
-    }
-    return NUM_AS_NONE;
-}
-
-static bool
-parse_index_value(parser *p, uint32_t *out)
-{
-    tir_node n = {.kind = TIR_N_AFFINE, .as = NUM_AS_I32};
-    if (!parse_aff(p, &n.aff) || !tlex_want_punct(&p->lx, ')'))
-        return false;
-    *out = tir_push_node(p->fn, p->op, &n);
-    return true;
-}
-
-// After "name(".
-static bool
-parse_call(parser *p, tir_tok name, uint32_t *out)
-{
-    str s = name.text;
-    tir_node n = {.func1 = num_unary_parse(s.p, s.n),
-                  .func2 = num_binary_parse(s.p, s.n)};
-    if (str_eq_z(s, "index"))
-        return parse_index_value(p, out);
-    if (str_eq_z(s, "select"))
-        n.kind = TIR_N_SELECT;
-    else if (str_eq_z(s, "cast"))
-        n.kind = TIR_N_CAST;
-    else if (n.func1 != NUM_U_NONE)
-        n.kind = TIR_N_UNARY;
-    else if (n.func2 != NUM_B_NONE)
-        n.kind = TIR_N_BINARY;
-    else {
-        diag(p->lx.d, name.at, D_TIR_FUNC, tlex_text(&p->lx, s));
-        return false;
-    }
-    if (!parse_args(p, &n))
-        return false;
-    n.as = node_gives(p->op, &n);
-    *out = tir_push_node(p->fn, p->op, &n);
-    return true;
-}
-
-static bool
-parse_value(parser *p, uint32_t *out)
-{
-    uint64_t n;
-    uint32_t *node = NULL;
-    if (str_to_u64(p->lx.cur.text, &n))
-        node = map_get_u64(&p->values, n);
-    if (!node) {
-        diag(p->lx.d, p->lx.cur.at, D_TIR_VALUE,
-             arena_printf(p->fn->a, "%%%s", tlex_text(&p->lx, p->lx.cur.text)),
-             "not defined");
-        return false;
-    }
-    *out = *node;
-    tlex_advance(&p->lx);
-    return true;
-}
-
-static bool
-parse_word(parser *p, uint32_t *out)
-{
-    tir_tok name = p->lx.cur;
-    tir_literal l;
-    tlex_advance(&p->lx);
-    if (tlex_is_punct(&p->lx, '['))
-        return parse_read(p, name, out);
-    if (tlex_is_punct(&p->lx, '(')) {
-        if (str_eq_z(name.text, "f32"))
-            return tlex_want_bits(&p->lx, &l) && push_literal(p, l, out);
-        tlex_advance(&p->lx);
-        return parse_call(p, name, out);
-    }
-    if (!tlex_word_literal(name.text, false, &l))
-        return tlex_expected(&p->lx, "'[' or '('");
-    return push_literal(p, l, out);
-}
-
-static bool
-parse_expr(parser *p, uint32_t *out)
-{
-    if (p->depth == NEST_MAX) {
-        diag(p->lx.d, p->lx.cur.at, D_TIR_NEST, (uint32_t)NEST_MAX);
-        return false;
-    }
-    p->depth++;
-    bool ok;
-    tir_literal l;
-    if (p->lx.cur.kind == TIR_T_VALUE)
-        ok = parse_value(p, out);
-    else if (p->lx.cur.kind == TIR_T_NAME)
-        ok = parse_word(p, out);
-    else if (p->lx.cur.kind == TIR_T_NUMBER || tlex_is_punct(&p->lx, '-'))
-        ok = tlex_want_literal(&p->lx, &l) && push_literal(p, l, out);
-    else
-        ok = tlex_expected(&p->lx, "an expression");
-    p->depth--;
-    return ok;
 }
 
 // ---- operations
 
-// "[i0:8, i1:64]", with the given letter.
+// "[i0:8, i1:64]", with the given letter; in a recurrence, "t=" before an index
+// makes it the time.
 static bool
-parse_extents(parser *p, char letter, uint32_t max, int64_t *extent,
+parse_extents(tir_parser *p, char letter, uint32_t max, int64_t *extent,
               uint32_t *n)
 {
     if (!tlex_want_punct(&p->lx, '['))
@@ -381,6 +157,11 @@ parse_extents(parser *p, char letter, uint32_t max, int64_t *extent,
     for (*n = 0; !tlex_take_punct(&p->lx, ']');) {
         if (*n && !tlex_want_punct(&p->lx, ','))
             return false;
+        if (p->group && letter == 'i' && tlex_take_word(&p->lx, "t")) {
+            p->op->time = *n;
+            if (!tlex_want_punct(&p->lx, '='))
+                return false;
+        }
         tir_tok t = p->lx.cur;
         str s = {0};
         if (*n == max) {
@@ -402,7 +183,7 @@ parse_extents(parser *p, char letter, uint32_t max, int64_t *extent,
 }
 
 static bool
-parse_reduce(parser *p)
+parse_reduce(tir_parser *p)
 {
     tir_op *op = p->op;
     if (tlex_take_word(&p->lx, "map"))
@@ -417,23 +198,43 @@ parse_reduce(parser *p)
                          &op->nred);
 }
 
-// After "{": lines "%n = expr", then the root.
+// What the operation computes: an expression, or of a scatter
+// "at [..] if EXPR put EXPR".
 static bool
-parse_block(parser *p)
+parse_result(tir_parser *p)
+{
+    tir_op *op = p->op;
+    if (op->kind != TIR_SCATTER)
+        return tparse_expr(p, &op->root);
+    op->target.tensor = op->out;
+    if (!tlex_take_word(&p->lx, "at"))
+        return tlex_expected(&p->lx, "'at'");
+    if (!tparse_subs(p, p->lx.cur.at, &op->target))
+        return false;
+    if (tlex_take_word(&p->lx, "if") && !tparse_expr(p, &op->guard))
+        return false;
+    if (!tlex_take_word(&p->lx, "put"))
+        return tlex_expected(&p->lx, "'put'");
+    return tparse_expr(p, &op->root);
+}
+
+// After "{": lines "%n = expr", then the result.
+static bool
+parse_block(tir_parser *p)
 {
     for (;;) {
         tir_tok t = p->lx.cur;
         uint64_t n;
         if (t.kind != TIR_T_VALUE)
-            return parse_expr(p, &p->op->root) && tlex_want_punct(&p->lx, '}');
+            return parse_result(p) && tlex_want_punct(&p->lx, '}');
         tlex_advance(&p->lx);
         if (tlex_is_punct(&p->lx, '}')) {
             p->lx.pos = t.at.begin; // the root is a value: read it again
             tlex_advance(&p->lx);
-            return parse_value(p, &p->op->root) && tlex_want_punct(&p->lx, '}');
+            return parse_result(p) && tlex_want_punct(&p->lx, '}');
         }
         uint32_t node;
-        if (!tlex_want_punct(&p->lx, '=') || !parse_expr(p, &node))
+        if (!tlex_want_punct(&p->lx, '=') || !tparse_expr(p, &node))
             return false;
         if (!str_to_u64(t.text, &n) || map_get_u64(&p->values, n)) {
             diag(p->lx.d, t.at, D_TIR_VALUE,
@@ -446,7 +247,91 @@ parse_block(parser *p)
 }
 
 static bool
-parse_op(parser *p, tir_tok name)
+parse_body(tir_parser *p)
+{
+    return tlex_take_punct(&p->lx, '{') ? parse_block(p) : parse_result(p);
+}
+
+// After "scatter".
+static bool
+parse_scatter(tir_parser *p)
+{
+    tir_op *op = p->op;
+    op->kind = TIR_SCATTER;
+    op->init = TIR_ABSENT;
+    if (!tlex_take_word(&p->lx, "set")) {
+        op->reduce = p->lx.cur.kind == TIR_T_NAME
+                         ? num_reduce_parse(p->lx.cur.text.p, p->lx.cur.text.n)
+                         : NUM_R_NONE;
+        if (op->reduce == NUM_R_NONE)
+            return tlex_expected(&p->lx, "'set' or a reduction");
+        tlex_advance(&p->lx);
+    }
+    if (!parse_extents(p, 'i', TIR_INDICES, op->extent, &op->nout))
+        return false;
+    if (tlex_take_word(&p->lx, "from") && !want_tensor(p, &op->init))
+        return false;
+    return parse_body(p);
+}
+
+// The extents of an operation without an index space of its own.
+static void
+take_shape(tir_parser *p)
+{
+    const tir_tensor *t = &p->fn->tensors.at[p->op->out];
+    p->op->nout = t->rank;
+    memcpy(p->op->extent, t->shape, t->rank * sizeof t->shape[0]);
+}
+
+// After "sort" or "positions".
+static bool
+parse_sort(tir_parser *p, bool positions)
+{
+    tir_op *op = p->op;
+    uint64_t axis;
+    op->kind = TIR_SORT;
+    op->positions = positions;
+    take_shape(p);
+    if (!want_tensor(p, &op->src))
+        return false;
+    if (!tlex_take_word(&p->lx, "axis"))
+        return tlex_expected(&p->lx, "'axis'");
+    if (!tlex_want_u64(&p->lx, "a dimension", &axis))
+        return false;
+    op->axis = axis < TIR_RANK ? (uint32_t)axis : TIR_RANK;
+    op->descending = tlex_take_word(&p->lx, "descending");
+    return op->descending || tlex_take_word(&p->lx, "ascending") ||
+           tlex_expected(&p->lx, "'ascending' or 'descending'");
+}
+
+// After "y =".
+static bool
+parse_whole(tir_parser *p)
+{
+    if (tlex_take_word(&p->lx, "scatter"))
+        return parse_scatter(p);
+    if (tlex_take_word(&p->lx, "sort"))
+        return parse_sort(p, false);
+    if (tlex_take_word(&p->lx, "positions"))
+        return parse_sort(p, true);
+    if (!tlex_take_word(&p->lx, "reshape"))
+        return tlex_expected(&p->lx,
+                             "'scatter', 'sort', 'positions' or 'reshape'");
+    p->op->kind = TIR_RESHAPE;
+    take_shape(p);
+    return want_tensor(p, &p->op->src);
+}
+
+static bool
+parse_map(tir_parser *p)
+{
+    p->op->time = TIR_INDICES; // until one is marked
+    return parse_extents(p, 'i', TIR_RANK, p->op->extent, &p->op->nout) &&
+           tlex_want_punct(&p->lx, '=') && parse_reduce(p) && parse_body(p);
+}
+
+static bool
+parse_op(tir_parser *p, tir_tok name)
 {
     uint32_t *id = map_get_str(&p->tensors, name.text);
     if (!id) {
@@ -456,14 +341,36 @@ parse_op(parser *p, tir_tok name)
     tir_op *op = p->op = vec_add(p->fn->a, &p->fn->ops);
     p->values = map_new(p->fn->a);
     op->out = *id;
+    op->group = p->group;
+    op->backward = p->backward;
     (void)vec_add(p->fn->a, &op->nodes);
-    if (!parse_extents(p, 'i', TIR_RANK, op->extent, &op->nout) ||
-        !tlex_want_punct(&p->lx, '=') || !parse_reduce(p))
-        return false;
-    bool ok = tlex_take_punct(&p->lx, '{') ? parse_block(p)
-                                           : parse_expr(p, &op->root);
+    bool ok = tlex_take_punct(&p->lx, '=') ? parse_whole(p) : parse_map(p);
+    if (!op->group)
+        op->time = 0;
     op->at = (loc){p->lx.source, name.at.begin, p->lx.end};
     return ok;
+}
+
+// After "for": "t backward { operations }".
+static bool
+parse_group(tir_parser *p)
+{
+    if (!tlex_take_word(&p->lx, "t"))
+        return tlex_expected(&p->lx, "'t'");
+    p->backward = tlex_take_word(&p->lx, "backward");
+    if (!tlex_want_punct(&p->lx, '{'))
+        return false;
+    p->group = ++p->ngroups;
+    while (!tlex_take_punct(&p->lx, '}')) {
+        tir_tok name = p->lx.cur;
+        str s = {0};
+        if (!tlex_want_name(&p->lx, "an operation or '}'", &s) ||
+            !parse_op(p, name))
+            return false;
+    }
+    p->group = 0;
+    p->backward = false;
+    return true;
 }
 
 static tir_kind
@@ -478,23 +385,25 @@ kind_parse(str s)
     return str_eq_z(s, "const") ? TIR_CONST : (tir_kind)0;
 }
 
-// A tensor ("input x: ...") or an operation ("x[...] = ..."), which may have a
-// tensor of any name.
+// A tensor ("input x: ..."), an operation ("x[...] = ..." or "x = ..."), whose
+// tensor may have any name, or a recurrence ("for t { ... }").
 static bool
-parse_item(parser *p)
+parse_item(tir_parser *p)
 {
     tir_tok name = p->lx.cur;
     str s = {0};
     if (!tlex_want_name(&p->lx, "a tensor, an operation or '}'", &s))
         return false;
+    if (p->lx.cur.kind != TIR_T_NAME)
+        return parse_op(p, name);
+    if (str_eq_z(s, "for"))
+        return parse_group(p);
     tir_kind kind = kind_parse(s);
-    if (kind && !tlex_is_punct(&p->lx, '['))
-        return parse_tensor(p, kind);
-    return parse_op(p, name);
+    return kind ? parse_tensor(p, kind) : tlex_expected(&p->lx, "'[' or '='");
 }
 
 static bool
-parse_fn(parser *p)
+parse_fn(tir_parser *p)
 {
     str name = {0};
     if (!tlex_take_word(&p->lx, "tensor_ir"))
@@ -519,9 +428,9 @@ tir_parse(arena *a, diags *d, uint32_t source)
         diag(d, (loc){source, 0, 0}, D_TIR_NUMBER, "the text", "4 GiB");
         return NULL;
     }
-    parser p = {.lx = {.a = a, .d = d, .source = source, .text = text},
-                .fn = tir_fn_new(a, ""),
-                .tensors = map_new(a)};
+    tir_parser p = {.lx = {.a = a, .d = d, .source = source, .text = text},
+                    .fn = tir_fn_new(a, ""),
+                    .tensors = map_new(a)};
     tlex_advance(&p.lx);
     if (!parse_fn(&p) || !tir_verify(p.fn, d))
         return NULL;

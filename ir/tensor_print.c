@@ -6,6 +6,7 @@
 #include "ir/tensor_int.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { NEST_LIMIT = 6, HEX_PER_LINE = 32 };
 
@@ -14,6 +15,7 @@ typedef struct {
     const tir_op *op;
     strbuf *out;
     uint32_t *name; // [node]: its number, 0 if it is printed where it is used
+    const char *margin;
 } printer;
 
 static void
@@ -64,10 +66,10 @@ put_term(const printer *p, bool is_first, int64_t k, uint32_t index)
         strbuf_printf(p->out, "r%u", index - p->op->nout);
 }
 
+// 'is_first': nothing stands before it.
 static void
-put_aff(const printer *p, const tir_aff *aff)
+put_sum(const printer *p, const tir_aff *aff, bool is_first)
 {
-    bool is_first = true;
     for (uint32_t x = 0; x < p->op->nout + p->op->nred; x++) {
         if (!aff->k[x])
             continue;
@@ -79,22 +81,45 @@ put_aff(const printer *p, const tir_aff *aff)
 }
 
 static void
+put_aff(const printer *p, const tir_aff *aff)
+{
+    put_sum(p, aff, true);
+}
+
+static void put_use(const printer *p, uint32_t node);
+
+// "[(node) + index, index]"
+static void
+put_subs(const printer *p, const tir_read *r)
+{
+    static const tir_aff zero;
+    strbuf_putc(p->out, '[');
+    for (uint32_t d = 0; d < p->fn->tensors.at[r->tensor].rank; d++) {
+        strbuf_put(p->out, d ? STR(", ") : STR(""));
+        if (!r->dyn[d]) {
+            put_aff(p, &r->sub[d]);
+            continue;
+        }
+        strbuf_putc(p->out, '(');
+        put_use(p, r->dyn[d]);
+        strbuf_putc(p->out, ')');
+        if (memcmp(&r->sub[d], &zero, sizeof zero))
+            put_sum(p, &r->sub[d], false);
+    }
+    strbuf_putc(p->out, ']');
+}
+
+static void
 put_read(const printer *p, const tir_read *r)
 {
     const tir_tensor *t = &p->fn->tensors.at[r->tensor];
-    strbuf_printf(p->out, "%s[", t->name);
-    for (uint32_t d = 0; d < t->rank; d++) {
-        strbuf_put(p->out, d ? STR(", ") : STR(""));
-        put_aff(p, &r->sub[d]);
-    }
-    strbuf_putc(p->out, ']');
+    strbuf_put(p->out, str_of(t->name));
+    put_subs(p, r);
     if (!r->has_fill)
         return;
     strbuf_put(p->out, STR(" else "));
     put_const(p->out, num_widened(t->dtype), r->fill);
 }
-
-static void put_use(const printer *p, uint32_t node);
 
 static void
 put_call(const printer *p, const char *func, const tir_node *n)
@@ -140,7 +165,8 @@ put_use(const printer *p, uint32_t node)
         put_node(p, node);
 }
 
-// Numbers the nodes that get a line of their own; how many there are.
+// Numbers the nodes that get a line of their own; how many there are. The root
+// of a map ends its text and needs none.
 static uint32_t
 choose_names(printer *p, const bool *live)
 {
@@ -148,59 +174,158 @@ choose_names(printer *p, const bool *live)
     arena *a = p->fn->a;
     uint32_t *uses = ARENA_ARRAY(a, op->nodes.n, uint32_t);
     uint32_t *height = ARENA_ARRAY(a, op->nodes.n, uint32_t), named = 0;
-    for (uint32_t i = 1; i <= op->root; i++)
-        for (uint32_t k = 0; live[i] && k < tir_arity(&op->nodes.at[i]); k++)
-            uses[op->nodes.at[i].arg[k]]++;
-    for (uint32_t i = 1; i < op->root; i++) {
-        const tir_node *n = &op->nodes.at[i];
-        if (!live[i] || n->kind == TIR_N_CONST)
+    uint32_t from[TIR_RANK];
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
+        uint32_t n = live[i] ? tir_operands(op, &op->nodes.at[i], from) : 0;
+        for (uint32_t k = 0; k < n; k++)
+            uses[from[k]]++;
+    }
+    if (op->kind == TIR_SCATTER) {
+        uses[op->root]++;
+        uses[op->guard]++;
+        for (uint32_t d = 0; d < TIR_RANK; d++)
+            uses[op->target.dyn[d]]++;
+    }
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
+        if (!live[i] || op->nodes.at[i].kind == TIR_N_CONST)
             continue;
-        for (uint32_t k = 0; k < tir_arity(n); k++)
-            if (!p->name[n->arg[k]] && height[n->arg[k]] >= height[i])
-                height[i] = height[n->arg[k]] + 1;
-        if (uses[i] > 1 || height[i] >= NEST_LIMIT)
+        uint32_t n = tir_operands(op, &op->nodes.at[i], from);
+        for (uint32_t k = 0; k < n; k++)
+            if (!p->name[from[k]] && height[from[k]] >= height[i])
+                height[i] = height[from[k]] + 1;
+        bool is_end = op->kind == TIR_MAP && i == op->root;
+        if (!is_end && (uses[i] > 1 || height[i] >= NEST_LIMIT))
             p->name[i] = ++named;
     }
     return named;
 }
 
+// "[i0:4, i1:8]"; the time index of a recurrence is "t=i0:4".
 static void
-put_head(const printer *p)
+put_extents(const printer *p, char letter, uint32_t from, uint32_t to)
 {
     const tir_op *op = p->op;
-    strbuf_printf(p->out, "  %s[", p->fn->tensors.at[op->out].name);
-    for (uint32_t d = 0; d < op->nout; d++)
-        strbuf_printf(p->out, "%si%u:%" PRId64, d ? ", " : "", d,
-                      op->extent[d]);
+    strbuf_putc(p->out, '[');
+    for (uint32_t x = from; x < to; x++) {
+        bool is_time = op->group && x == op->time;
+        strbuf_printf(p->out, "%s%s%c%u:%" PRId64, x > from ? ", " : "",
+                      is_time ? "t=" : "", letter, x - from, op->extent[x]);
+    }
+    strbuf_putc(p->out, ']');
+}
+
+static void
+put_map_head(const printer *p)
+{
+    const tir_op *op = p->op;
+    put_extents(p, 'i', 0, op->nout);
     if (op->reduce == NUM_R_NONE) {
-        strbuf_put(p->out, STR("] = map"));
+        strbuf_put(p->out, STR(" = map"));
         return;
     }
-    strbuf_printf(p->out, "] = %s[", num_reduce_name(op->reduce));
-    for (uint32_t d = 0; d < op->nred; d++)
-        strbuf_printf(p->out, "%sr%u:%" PRId64, d ? ", " : "", d,
-                      op->extent[op->nout + d]);
-    strbuf_putc(p->out, ']');
+    strbuf_printf(p->out, " = %s", num_reduce_name(op->reduce));
+    put_extents(p, 'r', op->nout, op->nout + op->nred);
+}
+
+static void
+put_scatter_head(const printer *p)
+{
+    const tir_op *op = p->op;
+    strbuf_printf(p->out, " = scatter %s",
+                  op->reduce == NUM_R_NONE ? "set"
+                                           : num_reduce_name(op->reduce));
+    put_extents(p, 'i', 0, op->nout);
+    if (op->init != TIR_ABSENT)
+        strbuf_printf(p->out, " from %s", p->fn->tensors.at[op->init].name);
+}
+
+// What comes after the named values.
+static void
+put_result(const printer *p)
+{
+    const tir_op *op = p->op;
+    if (op->kind == TIR_SCATTER) {
+        strbuf_put(p->out, STR("at "));
+        put_subs(p, &op->target);
+        if (op->guard) {
+            strbuf_put(p->out, STR(" if "));
+            put_use(p, op->guard);
+        }
+        strbuf_put(p->out, STR(" put "));
+    }
+    put_use(p, op->root);
+}
+
+static void
+put_body(printer *p)
+{
+    const tir_op *op = p->op;
+    uint32_t named = choose_names(p, tir_live_op(p->fn->a, op));
+    strbuf_put(p->out, named ? STR(" {\n") : STR(" "));
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
+        if (!p->name[i])
+            continue;
+        strbuf_printf(p->out, "%s  %%%u = ", p->margin, p->name[i]);
+        put_node(p, i);
+        strbuf_putc(p->out, '\n');
+    }
+    if (named)
+        strbuf_printf(p->out, "%s  ", p->margin);
+    put_result(p);
+    if (named)
+        strbuf_printf(p->out, "\n%s}", p->margin);
+}
+
+static void
+put_whole(const printer *p)
+{
+    const tir_op *op = p->op;
+    const char *src = p->fn->tensors.at[op->src].name;
+    if (op->kind == TIR_RESHAPE)
+        strbuf_printf(p->out, " = reshape %s", src);
+    else
+        strbuf_printf(p->out, " = %s %s axis %u %s",
+                      op->positions ? "positions" : "sort", src, op->axis,
+                      op->descending ? "descending" : "ascending");
 }
 
 static void
 print_op(const tir_fn *fn, const tir_op *op, strbuf *out)
 {
-    printer p = {fn, op, out, ARENA_ARRAY(fn->a, op->nodes.n, uint32_t)};
-    const bool *live = tir_live_nodes(fn->a, op, op->root);
-    uint32_t named = choose_names(&p, live);
-    put_head(&p);
-    strbuf_put(out, named ? STR(" {\n") : STR(" "));
-    for (uint32_t i = 1; i < op->root; i++) {
-        if (!p.name[i])
-            continue;
-        strbuf_printf(out, "    %%%u = ", p.name[i]);
-        put_node(&p, i);
-        strbuf_putc(out, '\n');
+    printer p = {.fn = fn,
+                 .op = op,
+                 .out = out,
+                 .name = ARENA_ARRAY(fn->a, op->nodes.n, uint32_t),
+                 .margin = op->group ? "    " : "  "};
+    strbuf_printf(out, "%s%s", p.margin, fn->tensors.at[op->out].name);
+    switch (op->kind) {
+    case TIR_MAP:
+        put_map_head(&p);
+        put_body(&p);
+        break;
+    case TIR_SCATTER:
+        put_scatter_head(&p);
+        put_body(&p);
+        break;
+    case TIR_SORT:
+    case TIR_RESHAPE: put_whole(&p); break;
     }
-    strbuf_put(out, named ? STR("    ") : STR(""));
-    put_use(&p, op->root);
-    strbuf_put(out, named ? STR("\n  }\n") : STR("\n"));
+    strbuf_putc(out, '\n');
+}
+
+// With the braces of the recurrence that it begins or ends.
+static void
+print_op_at(const tir_fn *fn, uint32_t o, strbuf *out)
+{
+    const tir_op *op = &fn->ops.at[o];
+    bool is_first = o == 0 || fn->ops.at[o - 1].group != op->group;
+    bool is_last = o + 1 == fn->ops.n || fn->ops.at[o + 1].group != op->group;
+    if (op->group && is_first)
+        strbuf_put(out, op->backward ? STR("  for t backward {\n")
+                                     : STR("  for t {\n"));
+    print_op(fn, op, out);
+    if (op->group && is_last)
+        strbuf_put(out, STR("  }\n"));
 }
 
 static const char *
@@ -229,13 +354,15 @@ print_data(const tir_tensor *t, strbuf *out)
 }
 
 static void
-print_tensor(const tir_tensor *t, strbuf *out)
+print_tensor(const tir_fn *fn, const tir_tensor *t, strbuf *out)
 {
     strbuf_printf(out, "  %s %s: %s[", kind_name(t->kind), t->name,
                   num_dtype_name(t->dtype));
     for (uint32_t d = 0; d < t->rank; d++)
         strbuf_printf(out, "%s%" PRId64, d ? ", " : "", t->shape[d]);
     strbuf_putc(out, ']');
+    if (t->updates)
+        strbuf_printf(out, " updates %s", fn->tensors.at[t->updates - 1].name);
     if (t->kind == TIR_CONST) {
         strbuf_put(out, STR(" ="));
         print_data(t, out);
@@ -248,8 +375,8 @@ tir_print(const tir_fn *fn, strbuf *out)
 {
     strbuf_printf(out, "tensor_ir @%s {\n", fn->name);
     for (uint32_t t = 0; t < fn->tensors.n; t++)
-        print_tensor(&fn->tensors.at[t], out);
+        print_tensor(fn, &fn->tensors.at[t], out);
     for (uint32_t o = 0; o < fn->ops.n; o++)
-        print_op(fn, &fn->ops.at[o], out);
+        print_op_at(fn, o, out);
     strbuf_put(out, STR("}\n"));
 }

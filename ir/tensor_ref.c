@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference evaluator: tensor IR in real arithmetic, that is in binary64
 // with a bound on the error of every element (tensor_real.c). Sums of products
-// of floats go in blocks, with the classic bound on a dot product.
+// are in tensor_ref_dot.c, scatters and sorts in tensor_ref_place.c.
 #include "ir/tensor_int.h"
 
 #include <math.h>
-#include <string.h>
-
-typedef struct {
-    const tir_fn *fn;
-    const tir_op *op;
-    double *const *val, *const *err;
-    tir_walk w;
-    uint32_t nlive;
-    uint32_t *live;
-    tir_real **row; // [node]
-    // Of a position that is attained: the least and the greatest position that
-    // may be the one, for every element of a row of out (NULL otherwise).
-    double *first, *last;
-} body;
 
 // ---- rows of nodes
 
@@ -30,7 +16,7 @@ fill_row(tir_real *row, int64_t n, tir_real x)
 }
 
 static void
-eval_affine(const body *b, const tir_aff *aff, int64_t n, tir_real *out)
+eval_affine(const tir_ref_body *b, const tir_aff *aff, int64_t n, tir_real *out)
 {
     int64_t step;
     uint64_t at = (uint64_t)tir_walk_aff(&b->w, aff, &step);
@@ -40,7 +26,7 @@ eval_affine(const body *b, const tir_aff *aff, int64_t n, tir_real *out)
 }
 
 static void
-eval_read(const body *b, const tir_read *r, int64_t n, tir_real *out)
+eval_read(const tir_ref_body *b, const tir_read *r, int64_t n, tir_real *out)
 {
     const tir_tensor *t = &b->fn->tensors.at[r->tensor];
     tir_span s = tir_walk_span(&b->w, t, r, n);
@@ -54,6 +40,53 @@ eval_read(const body *b, const tir_read *r, int64_t n, tir_real *out)
         out[e] = (tir_real){val[at], err[at]};
         at = (int64_t)((uint64_t)at + (uint64_t)s.step);
     }
+}
+
+void
+tir_ref_places(const tir_ref_body *b, const tir_read *r, int64_t n)
+{
+    const tir_tensor *t = &b->fn->tensors.at[r->tensor];
+    for (int64_t e = 0; e < n; e++)
+        b->is_open[e] = false;
+    for (uint32_t d = 0; d < t->rank; d++) {
+        if (!r->dyn[d])
+            continue;
+        const tir_real *x = b->row[r->dyn[d]];
+        for (int64_t e = 0; e < n; e++) {
+            b->dyn[d][e] = (num_word)(int64_t)x[e].v;
+            b->is_open[e] = b->is_open[e] || x[e].e != 0;
+        }
+    }
+    (void)tir_walk_places(&b->w, r, t, (const num_word *const *)b->dyn, n,
+                          b->place);
+}
+
+bool
+tir_ref_fault(const tir_ref_body *b, const tir_read *r, int64_t e)
+{
+    return tir_walk_fault(&b->w, r, &b->fn->tensors.at[r->tensor],
+                          (const num_word *const *)b->dyn, e, b->d);
+}
+
+// A subscript that an error could turn says nothing about what is read.
+static bool
+eval_gather(const tir_ref_body *b, const tir_read *r, int64_t n, tir_real *out)
+{
+    const double *val = b->val[r->tensor], *err = b->err[r->tensor];
+    num_as as = num_widened(b->fn->tensors.at[r->tensor].dtype);
+    tir_ref_places(b, r, n);
+    for (int64_t e = 0; e < n; e++) {
+        int64_t at = b->place[e];
+        if (at >= 0)
+            out[e] = (tir_real){val[at], err[at]};
+        else if (r->has_fill || b->is_open[e])
+            out[e] = tir_real_const(as, r->fill);
+        else
+            return tir_ref_fault(b, r, e);
+        if (b->is_open[e])
+            out[e].e = (double)INFINITY;
+    }
+    return true;
 }
 
 static void
@@ -74,40 +107,60 @@ eval_call(const tir_node *nd, num_as as, int64_t n, tir_real *const *row,
     }
 }
 
-static const tir_real *
-eval_row(const body *b, int64_t n)
+const tir_real *
+tir_ref_row(tir_ref_body *b, int64_t n)
 {
-    for (uint32_t i = 0; i < b->nlive; i++) {
+    for (uint32_t i = 0; !b->is_failed && i < b->nlive; i++) {
         const tir_node *at = b->op->nodes.at, *nd = &at[b->live[i]];
         tir_real *out = b->row[b->live[i]];
         if (nd->kind == TIR_N_AFFINE)
             eval_affine(b, &nd->aff, n, out);
         else if (nd->kind == TIR_N_READ)
             eval_read(b, &b->op->reads.at[nd->read], n, out);
+        else if (nd->kind == TIR_N_GATHER)
+            b->is_failed = !eval_gather(b, &b->op->reads.at[nd->read], n, out);
         else if (nd->kind != TIR_N_CONST)
             eval_call(nd, at[nd->arg[0]].as, n, b->row, out);
     }
     return b->row[b->op->root];
 }
 
-static body
-body_new(const tir_fn *fn, const tir_op *op, double *const *val,
-         double *const *err)
+static bool
+has_dynamic(const tir_op *op)
 {
+    for (uint32_t i = 1; i < op->nodes.n; i++)
+        if (op->nodes.at[i].kind == TIR_N_GATHER)
+            return true;
+    return op->kind == TIR_SCATTER;
+}
+
+tir_ref_body
+tir_ref_body_new(const tir_ref_run *r, const tir_op *op, uint32_t vec)
+{
+    const tir_fn *fn = r->fn;
     uint32_t n = op->nodes.n;
-    body b = {.fn = fn,
-              .op = op,
-              .val = val,
-              .err = err,
-              .w = {.op = op, .vec = tir_walk_choose(fn, op)},
-              .live = ARENA_ARRAY(fn->a, n, uint32_t),
-              .row = ARENA_ARRAY(fn->a, n, tir_real *)};
+    tir_ref_body b = {.fn = fn,
+                      .op = op,
+                      .val = r->val,
+                      .err = r->err,
+                      .d = r->d,
+                      .w = {.op = op, .vec = vec},
+                      .to = tir_out_linear(op),
+                      .acc = ARENA_ARRAY(fn->a, TIR_ROW, tir_real),
+                      .live = ARENA_ARRAY(fn->a, n, uint32_t),
+                      .row = ARENA_ARRAY(fn->a, n, tir_real *)};
+    if (has_dynamic(op)) {
+        b.place = ARENA_ARRAY(fn->a, TIR_ROW, int64_t);
+        b.is_open = ARENA_ARRAY(fn->a, TIR_ROW, bool);
+        for (uint32_t d = 0; d < TIR_RANK; d++)
+            b.dyn[d] = ARENA_ARRAY(fn->a, TIR_ROW, num_word);
+    }
     if (tir_attains_extreme(fn, op)) {
         b.first = ARENA_ARRAY(fn->a, TIR_ROW, double);
         b.last = ARENA_ARRAY(fn->a, TIR_ROW, double);
     }
-    const bool *live = tir_live_nodes(fn->a, op, op->root);
-    for (uint32_t i = 1; i <= op->root; i++) {
+    const bool *live = tir_live_op(fn->a, op);
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
         const tir_node *nd = &op->nodes.at[i];
         if (!live[i])
             continue;
@@ -122,13 +175,12 @@ body_new(const tir_fn *fn, const tir_op *op, double *const *val,
 // ---- operations
 
 static void
-store_row(const body *b, int64_t n, const tir_real *row)
+store_row(const tir_ref_body *b, int64_t n, const tir_real *row)
 {
     const tir_op *op = b->op;
     num_dtype t = b->fn->tensors.at[op->out].dtype;
     num_as as = op->nodes.at[op->root].as;
-    tir_linear l = tir_out_linear(op);
-    int64_t step, at = tir_walk_at(&b->w, &l, &step);
+    int64_t step, at = tir_walk_at(&b->w, &b->to, &step);
     for (int64_t e = 0; e < n; e++, at += step) {
         tir_real x = tir_real_cast(t, as, row[e]);
         b->val[op->out][at] = x.v;
@@ -146,7 +198,7 @@ is_empty(const tir_op *op, uint32_t from, uint32_t to)
 }
 
 static void
-begin_positions(const body *b, int64_t n)
+begin_positions(const tir_ref_body *b, int64_t n)
 {
     for (int64_t e = 0; b->first && e < n; e++) {
         b->first[e] = (double)INFINITY;
@@ -156,7 +208,7 @@ begin_positions(const body *b, int64_t n)
 
 // Element e of a row of roots is a step of element 'to' of out.
 static void
-note_position(const body *b, int64_t e, int64_t to)
+note_position(const tir_ref_body *b, int64_t e, int64_t to)
 {
     const tir_node *root = &b->op->nodes.at[b->op->root];
     tir_real x = b->row[b->op->root][e], none = b->row[root->arg[2]][e];
@@ -171,7 +223,7 @@ note_position(const body *b, int64_t e, int64_t to)
 
 // One of the positions noted is the one.
 static void
-settle_positions(const body *b, int64_t n, tir_real *acc)
+settle_positions(const tir_ref_body *b, int64_t n, tir_real *acc)
 {
     for (int64_t e = 0; b->first && e < n; e++) {
         double lo = b->first[e], hi = b->last[e], v = acc[e].v;
@@ -181,7 +233,7 @@ settle_positions(const body *b, int64_t n, tir_real *acc)
 }
 
 static void
-step_row(const body *b, int64_t n, tir_real *acc, const tir_real *x)
+step_row(const tir_ref_body *b, int64_t n, tir_real *acc, const tir_real *x)
 {
     num_as as = b->op->nodes.at[b->op->root].as;
     num_binary f = tir_reduce_func(b->op->reduce);
@@ -192,7 +244,7 @@ step_row(const body *b, int64_t n, tir_real *acc, const tir_real *x)
 }
 
 static void
-reduce_out_row(body *b, int64_t n, tir_real *acc)
+reduce_out_row(tir_ref_body *b, int64_t n, tir_real *acc)
 {
     const tir_op *op = b->op;
     num_as as = op->nodes.at[op->root].as;
@@ -201,31 +253,32 @@ reduce_out_row(body *b, int64_t n, tir_real *acc)
         return;
     begin_positions(b, n);
     do
-        step_row(b, n, acc, eval_row(b, n));
-    while (tir_walk_next(&b->w, op->nout, op->nout + op->nred));
+        step_row(b, n, acc, tir_ref_row(b, n));
+    while (!b->is_failed &&
+           tir_walk_next(&b->w, op->nout, op->nout + op->nred));
     settle_positions(b, n, acc);
 }
 
 static void
-eval_out_rows(body *b)
+eval_out_rows(tir_ref_body *b)
 {
     const tir_op *op = b->op;
     int64_t extent = tir_walk_extent(&b->w), none;
     int64_t *at = b->w.vec < TIR_INDICES ? &b->w.at[b->w.vec] : &none;
-    tir_real *acc = ARENA_ARRAY(b->fn->a, TIR_ROW, tir_real);
     do {
-        for (*at = 0; *at < extent; *at += TIR_ROW) {
+        for (*at = 0; !b->is_failed && *at < extent; *at += TIR_ROW) {
             int64_t n = min_i64(extent - *at, TIR_ROW);
             if (op->reduce != NUM_R_NONE)
-                reduce_out_row(b, n, acc);
-            store_row(b, n, op->reduce == NUM_R_NONE ? eval_row(b, n) : acc);
+                reduce_out_row(b, n, b->acc);
+            store_row(b, n,
+                      op->reduce == NUM_R_NONE ? tir_ref_row(b, n) : b->acc);
         }
         *at = 0;
-    } while (tir_walk_next(&b->w, 0, op->nout));
+    } while (!b->is_failed && tir_walk_next(&b->w, 0, op->nout));
 }
 
 static tir_real
-reduce_along(body *b)
+reduce_along(tir_ref_body *b)
 {
     const tir_op *op = b->op;
     num_as as = op->nodes.at[op->root].as;
@@ -236,232 +289,100 @@ reduce_along(body *b)
         return acc;
     begin_positions(b, 1);
     do {
-        for (*at = 0; *at < extent; *at += TIR_ROW) {
+        for (*at = 0; !b->is_failed && *at < extent; *at += TIR_ROW) {
             int64_t n = min_i64(extent - *at, TIR_ROW);
-            const tir_real *x = eval_row(b, n);
+            const tir_real *x = tir_ref_row(b, n);
             for (int64_t e = 0; e < n; e++)
                 acc = tir_real_binary(f, as, acc, x[e]);
             for (int64_t e = 0; b->first && e < n; e++)
                 note_position(b, e, 0);
         }
         *at = 0;
-    } while (tir_walk_next(&b->w, op->nout, op->nout + op->nred));
+    } while (!b->is_failed &&
+             tir_walk_next(&b->w, op->nout, op->nout + op->nred));
     settle_positions(b, 1, &acc);
     return acc;
 }
 
-static void
-eval_general(const tir_fn *fn, const tir_op *op, double *const *val,
-             double *const *err)
+// A map or a reduction, of a recurrence at the time that is set.
+static bool
+eval_map(tir_ref_body *b)
 {
-    body b = body_new(fn, op, val, err);
-    if (b.w.vec == TIR_INDICES || b.w.vec < op->nout) {
-        eval_out_rows(&b);
-        return;
+    if (b->w.vec == TIR_INDICES || b->w.vec < b->op->nout) {
+        eval_out_rows(b);
+        return !b->is_failed;
     }
     do {
-        tir_real acc = reduce_along(&b);
-        store_row(&b, 1, &acc);
-    } while (tir_walk_next(&b.w, 0, op->nout));
-}
-
-// ---- sums of products
-
-typedef double f64x2 __attribute__((vector_size(16)));
-enum { LANES = 2, VECS = TIR_DOT_J / LANES };
-
-// Four sums over the same terms: of a * b, of |a| * |b|, and, where operands
-// have errors, of (|a| + ea) * eb and of ea * |b|.
-enum { SUM_VALUE, SUM_MAGNITUDE, SUM_ERR_B, SUM_ERR_A, SUMS };
-
-typedef struct {
-    double *const *val, *const *err;
-    bool has_err;
-    double grid; // every product is a multiple of it; 0: unknown
-    double a[SUMS][TIR_DOT_I][TIR_DOT_K];
-    f64x2 b[SUMS][TIR_DOT_K][VECS];
-    f64x2 acc[SUMS][TIR_DOT_I][VECS];
-} dot_cx;
-
-static void
-dot_begin(void *cx, const tir_dot_block *b)
-{
-    dot_cx *c = cx;
-    (void)b;
-    memset(c->acc, 0, sizeof c->acc);
-}
-
-static void
-dot_row(f64x2 *acc, const double *a, f64x2 b[][VECS], uint32_t nk,
-        uint32_t nvec)
-{
-    for (uint32_t v = 0; v < nvec; v += 4) {
-        f64x2 c0 = acc[v], c1 = acc[v + 1], c2 = acc[v + 2], c3 = acc[v + 3];
-        for (uint32_t k = 0; k < nk; k++) {
-            c0 += a[k] * b[k][v];
-            c1 += a[k] * b[k][v + 1];
-            c2 += a[k] * b[k][v + 2];
-            c3 += a[k] * b[k][v + 3];
-        }
-        acc[v] = c0;
-        acc[v + 1] = c1;
-        acc[v + 2] = c2;
-        acc[v + 3] = c3;
-    }
-}
-
-static void
-gather_b(dot_cx *c, const tir_dot_block *b, uint32_t k)
-{
-    uint32_t t = b->dot->op->reads.at[b->dot->b].tensor;
-    const double *val = c->val[t], *err = c->err[t];
-    int64_t at = b->b[k];
-    for (uint32_t j = 0; j < b->nj; j++, at += b->b_j) {
-        double mag = fabs(val[at]);
-        c->b[SUM_VALUE][k][j / LANES][j % LANES] = val[at];
-        c->b[SUM_MAGNITUDE][k][j / LANES][j % LANES] = mag;
-        c->b[SUM_ERR_B][k][j / LANES][j % LANES] = err[at];
-        c->b[SUM_ERR_A][k][j / LANES][j % LANES] = mag;
-    }
-}
-
-static void
-gather_a(dot_cx *c, const tir_dot_block *b, uint32_t k)
-{
-    uint32_t t = b->dot->op->reads.at[b->dot->a].tensor;
-    const double *val = c->val[t], *err = c->err[t];
-    int64_t at = b->a[k];
-    for (uint32_t i = 0; i < b->ni; i++, at += b->a_i) {
-        double mag = fabs(val[at]);
-        c->a[SUM_VALUE][i][k] = val[at];
-        c->a[SUM_MAGNITUDE][i][k] = mag;
-        c->a[SUM_ERR_B][i][k] = mag + err[at];
-        c->a[SUM_ERR_A][i][k] = err[at];
-    }
-}
-
-static void
-dot_terms(void *cx, const tir_dot_block *b)
-{
-    dot_cx *c = cx;
-    for (uint32_t k = 0; k < b->nk; k++) {
-        gather_a(c, b, k);
-        gather_b(c, b, k);
-    }
-    uint32_t nvec = (uint32_t)align_up(b->nj, 8) / LANES;
-    for (int s = 0; s < (c->has_err ? SUMS : SUM_ERR_B); s++)
-        for (uint32_t i = 0; i < b->ni; i++)
-            dot_row(c->acc[s][i], c->a[s][i], c->b[s], b->nk, nvec);
-}
-
-// Bound on a sum of n products: n * 2^-53 of the sum of magnitudes (and as much
-// again for that sum's own rounding); nothing if all partial sums are multiples
-// of one power of two and below 2^53 of it.
-static double
-dot_error(const dot_cx *c, double n, double v, double mag, double from_ops)
-{
-    const double infinity = (double)INFINITY;
-    if (!isfinite(v))
-        return c->has_err ? infinity : 0;
-    double e = mag * (2 * n + 4) * 0x1p-53 + n * 0x1p-1070;
-    if (mag == 0 || (c->grid > 0 && mag < 0x1p53 * c->grid))
-        e = 0;
-    e = (e + from_ops * (1 + (2 * n + 4) * 0x1p-53)) * (1 + 0x1p-40);
-    return isnan(e) ? infinity : e;
-}
-
-static void
-dot_end(void *cx, const tir_dot_block *b)
-{
-    const dot_cx *c = cx;
-    const tir_dot *d = b->dot;
-    double *val = c->val[d->op->out], *err = c->err[d->op->out];
-    for (uint32_t i = 0; i < b->ni; i++)
-        for (uint32_t j = 0; j < b->nj; j++) {
-            double s[SUMS];
-            for (int k = 0; k < SUMS; k++)
-                s[k] = c->acc[k][i][j / LANES][j % LANES];
-            int64_t at = b->out + b->out_i * i + b->out_j * j;
-            val[at] = s[SUM_VALUE];
-            err[at] = dot_error(c, (double)d->nk, s[SUM_VALUE],
-                                s[SUM_MAGNITUDE], s[SUM_ERR_A] + s[SUM_ERR_B]);
-        }
-}
-
-// The greatest power of two that divides x; x is finite and not 0.
-static double
-lowest_bit(double x)
-{
-    union {
-        double f;
-        uint64_t u;
-    } bits = {x};
-    uint64_t exponent = bits.u >> 52 & 0x7ff, mantissa = bits.u << 12 >> 12;
-    if (!exponent)
-        return 0x1p-1074;
-    double lowest = 0x1p-52;
-    for (mantissa |= (uint64_t)1 << 52; !(mantissa & 1); mantissa >>= 1)
-        lowest *= 2;
-    bits.u = exponent << 52;
-    return bits.f * lowest;
-}
-
-// The greatest power of two that divides every element; 0 if there is none.
-static double
-tensor_grid(const double *val, int64_t n)
-{
-    double grid = 0;
-    for (int64_t e = 0; e < n; e++) {
-        if (!isfinite(val[e]))
-            return 0;
-        double low = val[e] != 0 ? lowest_bit(val[e]) : 0;
-        if (low > 0 && (grid == 0 || low < grid))
-            grid = low;
-    }
-    return grid > 0 ? grid : 1;
+        tir_real acc = reduce_along(b);
+        store_row(b, 1, &acc);
+    } while (!b->is_failed && tir_walk_next(&b->w, 0, b->op->nout));
+    return !b->is_failed;
 }
 
 static bool
-has_error(const double *err, int64_t n)
+is_wanted(const tir_ref_run *r, const tir_op *op)
 {
-    for (int64_t e = 0; e < n; e++)
-        if (err[e] != 0)
-            return true;
-    return false;
+    return !(r->given && r->given[op->out]) && !is_empty(op, 0, op->nout);
 }
 
-static void
-eval_dot(const tir_dot *d, double *const *val, double *const *err)
+// The n operations of a recurrence.
+static bool
+eval_group(const tir_ref_run *r, const tir_op *ops, uint32_t n)
 {
-    dot_cx *c = ARENA_NEW(d->fn->a, dot_cx);
-    uint32_t ta = d->op->reads.at[d->a].tensor;
-    uint32_t tb = d->op->reads.at[d->b].tensor;
-    int64_t na = tir_elems(&d->fn->tensors.at[ta]);
-    int64_t nb = tir_elems(&d->fn->tensors.at[tb]);
-    c->val = val;
-    c->err = err;
-    c->has_err = has_error(err[ta], na) || has_error(err[tb], nb);
-    c->grid = tensor_grid(val[ta], na) * tensor_grid(val[tb], nb);
-    tir_dot_sink sink = {c, dot_begin, dot_terms, dot_end};
-    tir_dot_run(d, &sink);
+    tir_ref_body *b = ARENA_ARRAY(r->fn->a, n, tir_ref_body);
+    int64_t end = ops->extent[ops->time];
+    for (uint32_t o = 0; o < n; o++)
+        b[o] = tir_ref_body_new(r, &ops[o], tir_walk_choose(r->fn, &ops[o]));
+    for (int64_t s = 0; s < end; s++)
+        for (uint32_t o = 0; o < n; o++) {
+            b[o].w.at[ops[o].time] = ops->backward ? end - 1 - s : s;
+            if (is_wanted(r, &ops[o]) && !eval_map(&b[o]))
+                return false;
+        }
+    return true;
 }
 
-void
+// Operations [at, ..): one, or a recurrence; how many, 0 after a fault.
+static uint32_t
+eval_at(const tir_ref_run *r, uint32_t at)
+{
+    const tir_op *op = &r->fn->ops.at[at];
+    tir_dot dot;
+    if (op->group) {
+        uint32_t n = tir_group_end(r->fn, at) - at;
+        return eval_group(r, op, n) ? n : 0;
+    }
+    if (r->given && r->given[op->out])
+        return 1;
+    switch (op->kind) {
+    case TIR_SCATTER: return tir_ref_scatter(r, op);
+    case TIR_SORT: tir_ref_sort(r, op); return 1;
+    case TIR_RESHAPE: tir_ref_reshape(r, op); return 1;
+    case TIR_MAP: break;
+    }
+    if (!is_wanted(r, op))
+        return 1;
+    if (tir_dot_plan(r->fn, op, &dot)) {
+        tir_ref_dot(&dot, r->val, r->err);
+        return 1;
+    }
+    tir_ref_body b = tir_ref_body_new(r, op, tir_walk_choose(r->fn, op));
+    return eval_map(&b);
+}
+
+bool
 tir_eval_ref(const tir_fn *fn, double *const *val, double *const *err,
-             const bool *given)
+             const bool *given, diags *d)
 {
     num_env env = num_env_enter();
-    for (uint32_t o = 0; o < fn->ops.n; o++) {
-        const tir_op *op = &fn->ops.at[o];
-        tir_dot d;
-        if ((given && given[op->out]) || is_empty(op, 0, op->nout))
-            continue;
+    tir_ref_run r = {fn, val, err, given, d};
+    uint32_t n = 1;
+    for (uint32_t o = 0; n && o < fn->ops.n; o += n) {
         arena_mark mark = arena_save(fn->a);
-        if (tir_dot_plan(fn, op, &d))
-            eval_dot(&d, val, err);
-        else
-            eval_general(fn, op, val, err);
-        arena_restore(fn->a, mark);
+        n = eval_at(&r, o);
+        if (n) // a diagnostic may be in the same arena
+            arena_restore(fn->a, mark);
     }
     num_env_leave(env);
+    return n > 0;
 }

@@ -9,13 +9,6 @@
 #define MAX_TENSOR_BYTES ((uint64_t)1 << 40)
 #define MAX_EMPTY_BYTES  ((uint64_t)1 << 58) // with extents of 0 taken as 1
 
-typedef struct {
-    const tir_fn *fn;
-    diags *d;
-    const tir_op *op;
-    bool *is_defined; // [tensor]: by an earlier operation, or from outside
-} checker;
-
 // ---- tensors
 
 static bool
@@ -37,7 +30,7 @@ is_identifier(str s)
 
 // tensor_t1: a unique identifier.
 static bool
-check_name(const checker *c, const tir_tensor *t, map *names)
+check_name(const tir_checker *c, const tir_tensor *t, map *names)
 {
     str name = str_of(t->name ? t->name : "");
     bool is_taken = map_get_str(names, name) != NULL;
@@ -82,7 +75,7 @@ tensor_bytes(const tir_tensor *t, uint64_t *out)
 
 // tensor_t2: kind, type, rank, extents; tensor_t3: size; tensor_t4: data.
 static bool
-check_tensor(const checker *c, const tir_tensor *t)
+check_tensor(const tir_checker *c, const tir_tensor *t)
 {
     const char *fault = tensor_fault(t);
     uint64_t bytes;
@@ -105,8 +98,8 @@ type_name(num_as as)
     return num_dtype_name(tir_full_dtype(as));
 }
 
-static bool
-malformed(const checker *c, uint32_t node, const char *what)
+bool
+tir_malformed(const tir_checker *c, uint32_t node, const char *what)
 {
     diag(c->d, c->op->at, D_TIR_NODE, node, c->fn->tensors.at[c->op->out].name,
          what);
@@ -115,7 +108,7 @@ malformed(const checker *c, uint32_t node, const char *what)
 
 // op_t1: defines an output or a temp; op_t2: for the first time.
 static bool
-check_out(const checker *c)
+check_out(const tir_checker *c)
 {
     const tir_op *op = c->op;
     if (op->out >= c->fn->tensors.n) {
@@ -137,7 +130,7 @@ check_out(const checker *c)
 
 // op_t3: one index a dimension; op_t4: with its extent.
 static bool
-check_extents(const checker *c)
+check_extents(const tir_checker *c)
 {
     const tir_op *op = c->op;
     const tir_tensor *t = &c->fn->tensors.at[op->out];
@@ -157,7 +150,7 @@ check_extents(const checker *c)
 
 // op_t5: the index space fits 63 bits.
 static bool
-check_space(const checker *c)
+check_space(const tir_checker *c)
 {
     const tir_op *op = c->op;
     int64_t n = 1;
@@ -189,12 +182,12 @@ reduces(num_reduce r, num_as as)
 // op_t6: the reduction takes the root's type, a map has no reduction index;
 // op_t7: the root's type is that of out's elements in registers.
 static bool
-check_root(const checker *c)
+check_root(const tir_checker *c)
 {
     const tir_op *op = c->op;
     const tir_tensor *t = &c->fn->tensors.at[op->out];
     if (!op->root || op->root >= op->nodes.n)
-        return malformed(c, op->root, "no root");
+        return tir_malformed(c, op->root, "no root");
     num_as as = op->nodes.at[op->root].as;
     if (!reduces(op->reduce, as) || (op->reduce == NUM_R_NONE && op->nred)) {
         diag(c->d, op->at, D_TIR_REDUCE,
@@ -214,13 +207,13 @@ check_root(const checker *c)
 
 // node_t4: every value of an index expression is less than 2^62 in magnitude,
 // so that differences of values and extents still fit 64 bits.
-static bool
-check_aff(const checker *c, const tir_aff *aff, uint32_t node, int64_t *lo,
-          int64_t *hi)
+bool
+tir_check_aff(const tir_checker *c, const tir_aff *aff, uint32_t node,
+              int64_t *lo, int64_t *hi)
 {
     for (uint32_t x = c->op->nout + c->op->nred; x < TIR_INDICES; x++)
         if (aff->k[x])
-            return malformed(c, node, "an index that the operation lacks");
+            return tir_malformed(c, node, "an index that the operation lacks");
     const int64_t limit = (int64_t)1 << 62;
     if (tir_aff_range(c->op, aff, lo, hi) && *lo > -limit && *hi < limit)
         return true;
@@ -228,16 +221,35 @@ check_aff(const checker *c, const tir_aff *aff, uint32_t node, int64_t *lo,
     return false;
 }
 
-// node_t5: a read stays inside unless it has a fill.
+// node_t6: what a subscript depends on is an i32 that comes before.
 static bool
-check_subs(const checker *c, const tir_read *r, uint32_t node)
+check_dyn(const tir_checker *c, const tir_read *r, uint32_t node)
+{
+    const tir_tensor *t = &c->fn->tensors.at[r->tensor];
+    for (uint32_t d = 0; d < TIR_RANK; d++) {
+        uint32_t dyn = r->dyn[d];
+        if (dyn && (dyn >= node || d >= t->rank))
+            return tir_malformed(c, node, "a subscript that comes later");
+        num_as as = dyn ? c->op->nodes.at[dyn].as : NUM_AS_I32;
+        if (as == NUM_AS_I32)
+            continue;
+        diag(c->d, c->op->at, D_TIR_DYN, d, t->name, type_name(as));
+        return false;
+    }
+    return true;
+}
+
+// node_t5: a read stays inside unless it has a fill, in every dimension that
+// does not depend on data.
+static bool
+check_subs(const tir_checker *c, const tir_read *r, uint32_t node)
 {
     const tir_tensor *t = &c->fn->tensors.at[r->tensor];
     for (uint32_t d = 0; d < t->rank; d++) {
         int64_t lo, hi;
-        if (!check_aff(c, &r->sub[d], node, &lo, &hi))
+        if (!tir_check_aff(c, &r->sub[d], node, &lo, &hi))
             return false;
-        if (r->has_fill || (lo >= 0 && hi < t->shape[d]))
+        if (r->has_fill || r->dyn[d] || (lo >= 0 && hi < t->shape[d]))
             continue;
         diag(c->d, c->op->at, D_TIR_RANGE, t->name, (long long)lo,
              (long long)hi, d, (long long)t->shape[d]);
@@ -248,26 +260,31 @@ check_subs(const checker *c, const tir_read *r, uint32_t node)
 
 // node_t3: what is read is defined before.
 static bool
-check_read(const checker *c, uint32_t node)
+check_read(const tir_checker *c, uint32_t node)
 {
     const tir_node *n = &c->op->nodes.at[node];
     if (n->read >= c->op->reads.n)
-        return malformed(c, node, "no such read");
+        return tir_malformed(c, node, "no such read");
     const tir_read *r = &c->op->reads.at[n->read];
     if (r->tensor >= c->fn->tensors.n)
-        return malformed(c, node, "no such tensor");
+        return tir_malformed(c, node, "no such tensor");
     const tir_tensor *t = &c->fn->tensors.at[r->tensor];
-    if (!c->is_defined[r->tensor] || r->tensor == c->op->out) {
+    const tir_op *by = tir_group_def(c->fn, c->def, c->op, r->tensor);
+    if (!by && !c->is_defined[r->tensor]) {
         diag(c->d, c->op->at, D_TIR_ORDER, t->name);
         return false;
     }
     if (n->as != num_widened(t->dtype))
-        return malformed(c, node, "not the tensor's type");
+        return tir_malformed(c, node, "not the tensor's type");
+    if (tir_is_gather(c->fn, r) != (n->kind == TIR_N_GATHER))
+        return tir_malformed(c, node, "a read or a gather, not as it says");
+    if (!check_dyn(c, r, node) || (by && !tir_check_time(c, by, r)))
+        return false;
     return tir_op_is_empty(c->op) || check_subs(c, r, node);
 }
 
 static bool
-bad_types(const checker *c, const char *func, const tir_node *n)
+bad_types(const tir_checker *c, const char *func, const tir_node *n)
 {
     const tir_op *op = c->op;
     strbuf b = strbuf_new(c->d->a);
@@ -280,7 +297,7 @@ bad_types(const checker *c, const char *func, const tir_node *n)
 
 // node_t2: operands have the types the function takes.
 static bool
-check_types(const checker *c, const tir_node *n, uint32_t node)
+check_types(const tir_checker *c, const tir_node *n, uint32_t node)
 {
     const tir_node *at = c->op->nodes.at;
     num_as x = at[n->arg[0]].as, y = at[n->arg[1]].as, gives = NUM_AS_NONE;
@@ -303,7 +320,7 @@ check_types(const checker *c, const tir_node *n, uint32_t node)
     }
     if (!ok)
         return bad_types(c, name, n);
-    return n->as == gives || malformed(c, node, "not its function's type");
+    return n->as == gives || tir_malformed(c, node, "not its function's type");
 }
 
 static bool
@@ -325,39 +342,40 @@ is_function_known(const tir_node *n)
 
 // node_t1: operands come before.
 static bool
-check_call(const checker *c, uint32_t node)
+check_call(const tir_checker *c, uint32_t node)
 {
     const tir_node *n = &c->op->nodes.at[node];
     for (uint32_t k = 0; k < tir_arity(n); k++)
         if (!n->arg[k] || n->arg[k] >= node)
-            return malformed(c, node, "an operand that comes later");
+            return tir_malformed(c, node, "an operand that comes later");
     if (!is_function_known(n))
-        return malformed(c, node, "no such function");
+        return tir_malformed(c, node, "no such function");
     return check_types(c, n, node);
 }
 
 static bool
-check_const(const checker *c, const tir_node *n, uint32_t node)
+check_const(const tir_checker *c, const tir_node *n, uint32_t node)
 {
     if (n->as <= NUM_AS_NONE || n->as > NUM_AS_BOOL)
-        return malformed(c, node, "no type");
+        return tir_malformed(c, node, "no type");
     if (n->as == NUM_AS_BOOL && n->imm > 1)
-        return malformed(c, node, "neither true nor false");
+        return tir_malformed(c, node, "neither true nor false");
     return true;
 }
 
 static bool
-check_node(const checker *c, uint32_t node)
+check_node(const tir_checker *c, uint32_t node)
 {
     const tir_node *n = &c->op->nodes.at[node];
     int64_t lo, hi;
     switch (n->kind) {
-    case TIR_N_NONE: return malformed(c, node, "no kind");
+    case TIR_N_NONE: return tir_malformed(c, node, "no kind");
     case TIR_N_CONST: return check_const(c, n, node);
     case TIR_N_AFFINE:
         if (n->as != NUM_AS_I32)
-            return malformed(c, node, "not an i32");
-        return tir_op_is_empty(c->op) || check_aff(c, &n->aff, node, &lo, &hi);
+            return tir_malformed(c, node, "not an i32");
+        return tir_op_is_empty(c->op) ||
+               tir_check_aff(c, &n->aff, node, &lo, &hi);
     case TIR_N_GATHER:
     case TIR_N_READ: return check_read(c, node);
     case TIR_N_UNARY:
@@ -365,24 +383,40 @@ check_node(const checker *c, uint32_t node)
     case TIR_N_SELECT:
     case TIR_N_CAST: return check_call(c, node);
     }
-    return malformed(c, node, "no such kind");
+    return tir_malformed(c, node, "no such kind");
 }
 
 static bool
-check_op(const checker *c)
+check_nodes(const tir_checker *c)
 {
-    if (!check_out(c) || !check_extents(c) || !check_space(c))
-        return false;
     for (uint32_t i = 1; i < c->op->nodes.n; i++)
         if (!check_node(c, i))
             return false;
-    return check_root(c);
+    return true;
+}
+
+static bool
+check_op(const tir_checker *c)
+{
+    if (!check_out(c) || !tir_check_group(c))
+        return false;
+    switch (c->op->kind) {
+    case TIR_MAP:
+        return check_extents(c) && check_space(c) && check_nodes(c) &&
+               check_root(c);
+    case TIR_SCATTER:
+        return tir_check_steps(c) && check_space(c) && check_nodes(c) &&
+               check_root(c) && tir_check_scatter(c);
+    case TIR_SORT: return check_extents(c) && tir_check_sort(c);
+    case TIR_RESHAPE: return check_extents(c) && tir_check_reshape(c);
+    }
+    return tir_malformed(c, 0, "no such operation");
 }
 
 // ---- the function
 
 static bool
-check_tensors(checker *c)
+check_tensors(tir_checker *c)
 {
     map names = map_new(c->d->a);
     bool ok = true;
@@ -393,16 +427,33 @@ check_tensors(checker *c)
         c->is_defined[t] =
             tensor->kind == TIR_INPUT || tensor->kind == TIR_CONST;
     }
+    for (uint32_t t = 0; t < c->fn->tensors.n; t++)
+        ok = tir_check_updates(c, t) && ok;
     return ok;
+}
+
+// The operation that defines a tensor first.
+static void
+note_definitions(tir_checker *c)
+{
+    for (uint32_t t = 0; t < c->fn->tensors.n; t++)
+        c->def[t] = UINT32_MAX;
+    for (uint32_t o = c->fn->ops.n; o-- > 0;)
+        if (c->fn->ops.at[o].out < c->fn->tensors.n)
+            c->def[c->fn->ops.at[o].out] = o;
 }
 
 bool
 tir_verify(const tir_fn *fn, diags *d)
 {
-    checker c = {fn, d, NULL, ARENA_ARRAY(d->a, fn->tensors.n, bool)};
+    tir_checker c = {.fn = fn,
+                     .d = d,
+                     .is_defined = ARENA_ARRAY(d->a, fn->tensors.n, bool),
+                     .def = ARENA_ARRAY(d->a, fn->tensors.n, uint32_t)};
     if (!check_tensors(&c))
         return false;
     bool ok = true;
+    note_definitions(&c);
     for (uint32_t o = 0; o < fn->ops.n; o++) {
         c.op = &fn->ops.at[o];
         ok = check_op(&c) && ok;

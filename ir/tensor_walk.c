@@ -5,6 +5,8 @@
 // and come out right even if a part of the sum does not fit.
 #include "ir/tensor_int.h"
 
+#include <string.h>
+
 static int64_t
 wrap_madd(int64_t sum, int64_t a, int64_t b)
 {
@@ -46,6 +48,13 @@ tir_out_linear(const tir_op *op)
     return l;
 }
 
+// Time stands still while a recurrence's operation is evaluated.
+static bool
+is_held(const tir_op *op, uint32_t x)
+{
+    return op->group && x == op->time;
+}
+
 // ---- choosing the index
 
 // Estimated nanoseconds an element when index x is walked in rows: calls are
@@ -70,7 +79,7 @@ tir_walk_choose(const tir_fn *fn, const tir_op *op)
     uint32_t best = TIR_INDICES;
     double best_cost = 0;
     for (uint32_t x = op->nout + op->nred; x-- > 0;) {
-        if (x >= op->nout && x + 1 != op->nout + op->nred)
+        if ((x >= op->nout && x + 1 != op->nout + op->nred) || is_held(op, x))
             continue;
         double cost = walk_cost(fn, op, x);
         if (best == TIR_INDICES || cost < best_cost) {
@@ -87,7 +96,7 @@ bool
 tir_walk_next(tir_walk *w, uint32_t from, uint32_t to)
 {
     for (uint32_t x = to; x-- > from;) {
-        if (x == w->vec)
+        if (x == w->vec || is_held(w->op, x))
             continue;
         if (++w->at[x] < w->op->extent[x])
             return true;
@@ -162,6 +171,45 @@ tir_walk_span(const tir_walk *w, const tir_tensor *t, const tir_read *r,
         stride = wrap_madd(0, stride, t->shape[d]);
     }
     return s;
+}
+
+bool
+tir_walk_places(const tir_walk *w, const tir_read *r, const tir_tensor *t,
+                const num_word *const *dyn, int64_t n, int64_t *place)
+{
+    memset(place, 0, (size_t)n * sizeof *place);
+    int64_t all = 0;
+    for (uint32_t d = 0; d < t->rank; d++) {
+        int64_t step, at = tir_walk_aff(w, &r->sub[d], &step);
+        int64_t extent = t->shape[d];
+        const num_word *x = r->dyn[d] ? dyn[d] : NULL;
+        for (int64_t e = 0; e < n; e++) {
+            int64_t v = wrap_madd(at, step, e) + (x ? (int32_t)x[e] : 0);
+            bool is_inside = v >= 0 && v < extent && place[e] >= 0;
+            place[e] = is_inside ? place[e] * extent + v : -1;
+        }
+    }
+    for (int64_t e = 0; e < n; e++)
+        all |= place[e];
+    return all >= 0;
+}
+
+bool
+tir_walk_fault(const tir_walk *w, const tir_read *r, const tir_tensor *t,
+               const num_word *const *dyn, int64_t e, diags *diagnostics)
+{
+    for (uint32_t d = 0; d < t->rank; d++) {
+        int64_t step, at = tir_walk_aff(w, &r->sub[d], &step);
+        int64_t v =
+            wrap_madd(at, step, e) + (r->dyn[d] ? (int32_t)dyn[d][e] : 0);
+        if (v >= 0 && v < t->shape[d])
+            continue;
+        diag(diagnostics, w->op->at, D_TIR_OUTSIDE, d, t->name, (long long)v,
+             (long long)t->shape[d]);
+        return false;
+    }
+    SY_CHECK(false, "a place inside '%s'", t->name);
+    return false;
 }
 
 num_binary

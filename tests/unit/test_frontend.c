@@ -81,7 +81,9 @@ static void
 eval(const run *r)
 {
     num_env env = num_env_enter();
-    tir_eval(r->fn, r->buf);
+    diags d;
+    diags_init(&d, mem);
+    assert_true(tir_eval(r->fn, r->buf, &d));
     num_env_leave(env);
 }
 

@@ -221,6 +221,15 @@ plain_eval(const tir_fn *fn, void *const *buf)
     num_env_leave(env);
 }
 
+static void
+eval_ok(const tir_fn *fn, void *const *buf)
+{
+    diags d;
+    diags_init(&d, mem);
+    if (!tir_eval(fn, buf, &d))
+        fail_msg("%s\n%s", d.msgs.n ? d.msgs.at[0].text : "?", text_of(fn));
+}
+
 static uint32_t
 find_tensor(const tir_fn *fn, const char *name)
 {
@@ -500,7 +509,7 @@ check_pass(const tir_fn *before, void *const *buf, tir_fn *fn,
     assert_round_trip(fn);
     void **after = new_buffers(fn);
     copy_inputs(before, buf, fn, after);
-    tir_eval(fn, after);
+    eval_ok(fn, after);
     assert_same_outputs(before, buf, fn, after);
 }
 
@@ -528,7 +537,7 @@ test_random_functions(void **state)
         void **buf = new_buffers(fn), **want = new_buffers(fn);
         draw_inputs(fn, buf, &s, seed % 3 == 0);
         copy_inputs(fn, buf, fn, want);
-        tir_eval(fn, buf);
+        eval_ok(fn, buf);
         plain_eval(fn, want);
         for (uint32_t t = 0; t < fn->tensors.n; t++)
             if (fn->tensors.at[t].kind != TIR_INPUT)
@@ -553,7 +562,7 @@ check_against_plain(const char *text, uint64_t seed)
     void **buf = new_buffers(fn), **want = new_buffers(fn);
     draw_inputs(fn, buf, &seed, true);
     copy_inputs(fn, buf, fn, want);
-    tir_eval(fn, buf);
+    eval_ok(fn, buf);
     plain_eval(fn, want);
     assert_same_outputs(fn, want, fn, buf);
 }
@@ -618,7 +627,9 @@ reference_of(const tir_fn *fn, void **buf)
                                              : (double)w;
         }
     }
-    tir_eval_ref(fn, r.val, r.err, NULL);
+    diags d;
+    diags_init(&d, mem);
+    assert_true(tir_eval_ref(fn, r.val, r.err, NULL, &d));
     return r;
 }
 
@@ -861,7 +872,7 @@ test_reference_no_floats(void **state)
         void **buf = new_buffers(fn);
         uint64_t s = seed;
         draw_inputs(fn, buf, &s, false);
-        tir_eval(fn, buf);
+        eval_ok(fn, buf);
         reference r = reference_of(fn, buf);
         for (uint32_t t = 0; t < fn->tensors.n; t++) {
             const tir_tensor *tensor = &fn->tensors.at[t];
@@ -886,7 +897,7 @@ test_reference_integers(void **state)
     void **buf = new_buffers(fn);
     uint64_t s = 5;
     draw_inputs(fn, buf, &s, false);
-    tir_eval(fn, buf);
+    eval_ok(fn, buf);
     reference r = reference_of(fn, buf);
     const int32_t *n = buf[0];
     uint32_t sum = 0;
