@@ -479,6 +479,26 @@ sy_disassemble(sy_session *s, const char *name, const void *object, size_t n,
     return SY_OK;
 }
 
+// ---- formatting
+// -----------------------------------------------------------------------
+
+sy_status
+sy_format(sy_session *s, const char *name, const void *source, size_t n,
+          const char **text, size_t *text_n)
+{
+    if (!name || (!source && n) || !text || !text_n)
+        return SY_USAGE;
+    if (setjmp(s->oom))
+        return api_out_of_memory(s);
+    str in = str_dup(s->a, (str){source, n}), out;
+    uint32_t id = diag_add_source(&s->d, name, in);
+    if (!tk_format(s->a, &s->d, id, &out))
+        return SY_REJECTED;
+    *text = str_z(s->a, out);
+    *text_n = out.n;
+    return SY_OK;
+}
+
 // ---- targets
 // -----------------------------------------------------------------------
 

@@ -56,4 +56,10 @@ tir_fn *tk_lower(arena *a, diags *d, const tk_module *m, uint32_t kernel,
                  const tk_dim *dims, uint32_t ndims,
                  const tk_input_shape *inputs, uint32_t ninputs);
 
+// ---- format.c
+
+// The source in canonical form, comments kept; formatting that gives the same
+// bytes. False when it does not parse (names and types are not looked at).
+NODISCARD bool tk_format(arena *a, diags *d, uint32_t source, str *out);
+
 #endif

@@ -179,6 +179,8 @@ typedef struct {
     ast_decl *decl; // being parsed
 } parse_ctx;
 
+// Lexes and parses cx->text.
+void parse_run(parse_ctx *cx);
 void parse_syntax_error(parse_ctx *cx, loc at, const char *text);
 void parse_too_deep(parse_ctx *cx, loc at);
 void parse_too_long(parse_ctx *cx, loc at);

@@ -83,8 +83,8 @@ parse_missing_brace(parse_ctx *cx, loc at)
     cx->brackets = 0;
 }
 
-static void
-run_parser(parse_ctx *cx)
+void
+parse_run(parse_ctx *cx)
 {
     void *scanner = NULL;
     if (tk_yylex_init_extra(cx, &scanner))
@@ -109,7 +109,7 @@ tk_parse(arena *a, diags *d, uint32_t source, tk_module *const *libs,
              (unsigned long long)SOURCE_MAX_BYTES);
         return NULL;
     }
-    run_parser(&cx);
+    parse_run(&cx);
     m->lost = cx.lost;
     if (cx.stopped)
         return NULL;

@@ -24,6 +24,7 @@ enum {
     KEY_ORDERS,
     KEY_LIMIT_INSTRUCTIONS,
     KEY_JSON,
+    KEY_CHECK,
 };
 
 // ---- mistakes
@@ -176,6 +177,8 @@ take_option(int key, char *arg, struct argp_state *state) // NOLINT: dispatch
     case KEY_VERIFY_EACH: o->verify_each = true; return 0;
     case KEY_LIST_PASSES: o->list_passes = true; return 0;
     case KEY_JSON: o->json = true; return 0;
+    case 'i': o->in_place = true; return 0;
+    case KEY_CHECK: o->only_check = true; return 0;
     case KEY_IN:
     case KEY_OUT:
     case KEY_CLAIM: return take_array(t, key, arg, state);
@@ -245,6 +248,11 @@ static const struct argp_option check_table[] = {
     ROW_END};
 
 static const struct argp_option asm_table[] = {ROW_OUTPUT, ROW_JSON, ROW_END};
+static const struct argp_option fmt_table[] = {
+    ROW_OUTPUT, OPT('i', "in-place", NULL, "replace the file"),
+    OPT(KEY_CHECK, "check", NULL,
+        "only say, with status 3, that the file is not in canonical form"),
+    ROW_JSON, ROW_END};
 static const struct argp_option plain_table[] = {ROW_JSON, ROW_END};
 
 static const struct {
@@ -265,6 +273,7 @@ static const struct {
             "and with a reference of higher precision."),
     COMMAND("asm", asm_table, "FILE", "Assembles to an object."),
     COMMAND("disasm", asm_table, "FILE", "Prints an object as assembly."),
+    COMMAND("fmt", fmt_table, "FILE", "Prints source in canonical form."),
     COMMAND("targets", plain_table, "[NAME]",
             "Lists the machines, or describes one."),
     COMMAND("explain", plain_table, "CODE", "Explains a diagnostic (E0412)."),

@@ -20,6 +20,7 @@ static const struct {
     {"check", cmd_check, true, "compare all levels with a reference"},
     {"asm", cmd_asm, true, "assemble to an object"},
     {"disasm", cmd_disasm, true, "print an object as assembly"},
+    {"fmt", cmd_fmt, true, "print source in canonical form"},
     {"targets", cmd_targets, false, "list or describe machines"},
     {"explain", cmd_explain, true, "explain a diagnostic's number"},
 };

@@ -25,7 +25,7 @@ typedef struct {
     const char *kernel, *target, *emit, *engine;
     const char *print_after, *stop_after;
     int opt_level; // -1: the default
-    bool verify_each, list_passes, json, seeded;
+    bool verify_each, list_passes, json, seeded, in_place, only_check;
     uint64_t seed, orders, limit_instructions;
     VEC(sy_dim) dims;
     VEC(tool_pair) in, out, claim;
@@ -129,6 +129,7 @@ int cmd_run(tool *t);
 int cmd_check(tool *t);
 int cmd_asm(tool *t);
 int cmd_disasm(tool *t);
+int cmd_fmt(tool *t);
 int cmd_targets(tool *t);
 int cmd_explain(tool *t);
 

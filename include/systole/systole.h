@@ -208,6 +208,14 @@ SY_API sy_status sy_disassemble(sy_session *s, const char *name,
                                 const void *object, size_t n,
                                 const char **text);
 
+/* ---- formatting */
+
+/* .tk source in canonical form: comments are kept, and formatting the result
+ * again gives the same bytes. SY_REJECTED when it does not parse; names and
+ * types are not looked at. */
+SY_API sy_status sy_format(sy_session *s, const char *name, const void *source,
+                           size_t n, const char **text, size_t *text_n);
+
 /* ---- targets */
 
 SY_API uint32_t sy_target_count(void);
