@@ -381,7 +381,8 @@ static bool
 take_value(reader *r, const isa_item *it)
 {
     void *p = (char *)r->out + it->offset;
-    if (it->kind == ISA_REC_PATTERN || it->kind == ISA_REC_XPATTERN)
+    if (it->kind == ISA_REC_PATTERN || it->kind == ISA_REC_XPATTERN ||
+        it->kind == ISA_REC_OPTIONAL)
         return take_pattern(r, p, it->kind == ISA_REC_XPATTERN);
     if (it->kind == ISA_REC_SCALAR)
         return take_scalar(r, p);
@@ -427,8 +428,8 @@ is_key_kind(const isa_item *it)
 {
     return it->kind == ISA_F_UINT || it->kind == ISA_F_INT ||
            it->kind == ISA_F_REG || it->kind == ISA_REC_PATTERN ||
-           it->kind == ISA_REC_XPATTERN || it->kind == ISA_REC_SCALAR ||
-           it->kind == ISA_REC_RESULT;
+           it->kind == ISA_REC_XPATTERN || it->kind == ISA_REC_OPTIONAL ||
+           it->kind == ISA_REC_SCALAR || it->kind == ISA_REC_RESULT;
 }
 
 static bool

@@ -149,6 +149,12 @@ put_record(strbuf *out, const isa_item *it, const isa_insn *in)
     switch ((isa_record_kind)it->kind) {
     case ISA_REC_WAIT: put_tokens(out, in, true); break;
     case ISA_REC_UPDATE: put_tokens(out, in, false); break;
+    case ISA_REC_OPTIONAL:
+        if (((const isa_ap *)p)->dtype == DT_NONE)
+            break;
+        strbuf_printf(out, " %s=", it->name);
+        put_pattern(out, p, false);
+        break;
     case ISA_REC_PATTERN:
     case ISA_REC_XPATTERN:
         strbuf_printf(out, " %s=", it->name);

@@ -132,6 +132,9 @@ typedef struct {
     bool accumulate;     // matmul: always add
     num_combine combine; // dma, dma_scatter
     bool skip;           // dma_gather, dma_scatter: an index of all ones
+    bool descending;     // sort
+    uint32_t per_index;  // local_gather: elements for each index
+    uint32_t n, k;       // topk
     uint32_t first_mask; // matmul: bit l: loop at depth l. Overwrites iff
                          // !accumulate and all masked loops are in their first
                          // iteration; otherwise adds

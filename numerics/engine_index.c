@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Engine operations whose addresses come from data: rows of an HBM tensor by an
-// index. Whoever executes them asks num_index_outside first, so that nothing is
-// checked here again. Elements go strictly in order, partition by partition,
-// which defines what duplicates give.
+// Engine operations whose addresses come from data: blocks of an HBM tensor, or
+// elements on chip, by an index. Whoever executes them asks num_index_outside
+// first, so that nothing is checked here again. Elements go strictly in order,
+// partition by partition, which defines what duplicates give.
 #include "numerics/numerics_int.h"
 
 #include <string.h>
-
-enum { PIECE = NUM_SCRATCH_WORDS / 4 };
 
 // ---- elements of a view in order
 
@@ -38,8 +36,7 @@ stretch_at(const num_view *v, uint64_t e)
 static num_word
 word_at(const num_view *v, uint32_t p, uint64_t e)
 {
-    const uint8_t *at = v->base + (int64_t)p * v->part_step;
-    return num_load(v->dtype, at + stretch_at(v, e).offset);
+    return num_load(v->dtype, num_element(v, p, e));
 }
 
 // ---- indices
@@ -75,25 +72,60 @@ block_reach(const num_view *v, int64_t *lo, int64_t *hi)
     }
 }
 
+// What an index may reach: the bytes of a tensor, or so many elements.
+typedef struct {
+    int64_t step, offset, lo, hi;
+    uint64_t limit;
+} reach;
+
+static reach
+reach_of(const num_insn *in, int64_t offset, uint64_t bytes)
+{
+    reach r = {.step = 1, .hi = 1};
+    if (in->op == NUM_OP_DMA_GATHER || in->op == NUM_OP_DMA_SCATTER) {
+        r = (reach){indexed_view(in)->part_step, offset, 0, 0, bytes};
+        block_reach(indexed_view(in), &r.lo, &r.hi);
+        return r;
+    }
+    r.limit = num_view_elems(in->op == NUM_OP_SCATTER ? &in->dst : &in->a);
+    if (in->op == NUM_OP_LOCAL_GATHER)
+        r.hi = in->per_index;
+    return r;
+}
+
+static bool
+reaches(const reach *r, int64_t index)
+{
+    int64_t at, first, last;
+    return !__builtin_mul_overflow(index, r->step, &at) &&
+           !__builtin_add_overflow(at, r->offset, &at) &&
+           !__builtin_add_overflow(at, r->lo, &first) &&
+           !__builtin_add_overflow(at, r->hi, &last) && first >= 0 &&
+           (uint64_t)last <= r->limit;
+}
+
+// How many elements of partition p's index are used: a list of 16 partitions
+// may be longer than needed.
+static uint64_t
+used(const num_insn *in, uint32_t p)
+{
+    if (in->op != NUM_OP_LOCAL_GATHER)
+        return num_view_elems(&in->b);
+    uint64_t list = num_view_elems(&in->dst) / in->per_index;
+    return (list + NUM_GROUP - 1 - p % NUM_GROUP) / NUM_GROUP;
+}
+
 bool
 num_index_outside(const num_insn *in, int64_t offset, uint64_t bytes,
                   num_index *out)
 {
-    const num_view *v = indexed_view(in);
-    uint64_t elems = num_view_elems(&in->b);
-    int64_t lo, hi, first, last, at;
-    block_reach(v, &lo, &hi);
+    reach r = reach_of(in, offset, bytes);
     for (uint32_t p = 0; p < in->b.parts; p++) {
+        uint64_t elems = used(in, p);
         for (uint64_t e = 0; e < elems; e++) {
             num_word w = word_at(&in->b, p, e);
             int64_t index = index_of(in->b.dtype, w);
-            if (is_skipped(in, w))
-                continue;
-            bool fits = !__builtin_mul_overflow(index, v->part_step, &at) &&
-                        !__builtin_add_overflow(at, offset, &at) &&
-                        !__builtin_add_overflow(at, lo, &first) &&
-                        !__builtin_add_overflow(at, hi, &last);
-            if (fits && first >= 0 && (uint64_t)last <= bytes)
+            if (is_skipped(in, w) || reaches(&r, index))
                 continue;
             *out = (num_index){p, e, index};
             return true;
@@ -154,7 +186,7 @@ load_cast(num_dtype t, const uint8_t *p, int64_t step, size_t n, num_as as,
 static void
 put_combined(const piece *p, num_word *x)
 {
-    num_word *old = x + PIECE;
+    num_word *old = x + NUM_PIECE;
     num_as as = num_combine_as(p->to_type);
     load_cast(p->from_type, p->from, p->from_step, p->n, as, x);
     load_cast(p->to_type, p->to, p->to_step, p->n, as, old);
@@ -210,7 +242,7 @@ put_block(const num_insn *in, cursor to, cursor from, uint64_t n, num_word *x)
     for (uint64_t i = 0; i < n;) {
         stretch t = stretch_at(to.v, to.e + i);
         stretch f = stretch_at(from.v, from.e + i);
-        uint64_t most = least(least(t.n, f.n), least(n - i, PIECE));
+        uint64_t most = least(least(t.n, f.n), least(n - i, NUM_PIECE));
         // What meets itself goes one by one.
         if (t.step == 0)
             most = 1;
@@ -245,6 +277,55 @@ num_exec_indexed(const num_insn *in, num_state *st, num_word *x)
             cursor here = {chip, base, e * block};
             put_block(in, scatter ? there : here, scatter ? here : there, block,
                       x);
+        }
+    }
+}
+
+// ---- on chip
+
+static void
+move_element(const num_view *to, uint32_t p, uint64_t e, const uint8_t *from)
+{
+    memmove(num_element(to, p, e), from, num_dtype_bytes(to->dtype));
+}
+
+void
+num_exec_gather(const num_insn *in, num_state *st, num_word *x)
+{
+    (void)st;
+    (void)x;
+    uint64_t n = num_view_elems(&in->dst);
+    for (uint32_t p = 0; p < in->dst.parts; p++)
+        for (uint64_t e = 0; e < n; e++)
+            move_element(&in->dst, p, e,
+                         num_element(&in->a, p, word_at(&in->b, p, e)));
+}
+
+void
+num_exec_scatter(const num_insn *in, num_state *st, num_word *x)
+{
+    (void)st;
+    (void)x;
+    uint64_t n = num_view_elems(&in->a);
+    for (uint32_t p = 0; p < in->a.parts; p++)
+        for (uint64_t e = 0; e < n; e++)
+            move_element(&in->dst, p, word_at(&in->b, p, e),
+                         num_element(&in->a, p, e));
+}
+
+void
+num_exec_local_gather(const num_insn *in, num_state *st, num_word *x)
+{
+    (void)st;
+    (void)x;
+    uint64_t n = num_view_elems(&in->dst);
+    for (uint32_t p = 0; p < in->dst.parts; p++) {
+        uint32_t group = p - p % NUM_GROUP;
+        for (uint64_t e = 0; e < n; e++) {
+            uint64_t k = e / in->per_index, j = e % in->per_index;
+            uint64_t first = word_at(&in->b, group + (uint32_t)(k % NUM_GROUP),
+                                     k / NUM_GROUP);
+            move_element(&in->dst, p, e, num_element(&in->a, p, first + j));
         }
     }
 }

@@ -272,6 +272,9 @@ typedef struct {
     bool accumulate;     // MATMUL: add to dst instead of overwriting
     num_combine combine; // DMA, DMA_SCATTER
     bool skip; // DMA_GATHER, DMA_SCATTER: an index of all ones is passed over
+    bool descending;    // SORT
+    uint32_t per_index; // LOCAL_GATHER: elements for each index
+    uint32_t n, k;      // TOPK: the k largest of n
     num_view dst, a, b, dst2;
     num_scalar s0, s1;
     bool has_red; // a vector that is written, parts x 1 element (or 'wide')
@@ -309,7 +312,11 @@ num_as num_chain(num_as as, num_binary op0, num_binary op1);
 // 'st' is needed by operations with state only (LDW, MATMUL, accumulators,
 // generators). A destination is equal to a source (same view) or disjoint from
 // every source, and disjoint from other destinations.
-enum { NUM_SCRATCH_WORDS = 4 * 4096 };
+enum {
+    NUM_SORT_MAX = 65536, // elements of a row that is sorted
+    NUM_SCRATCH_WORDS = 4 * NUM_SORT_MAX,
+    NUM_GROUP = 16, // partitions that share an index or a list
+};
 void num_exec(const num_insn *in, num_state *st, num_word *scratch);
 
 // ---- engine_index.c
@@ -321,9 +328,11 @@ typedef struct {
     int64_t value;
 } num_index;
 
-// Whether an index of DMA_GATHER or DMA_SCATTER names a block that is not
-// wholly inside its tensor of 'bytes', where the view's base is at 'offset':
-// the first such one. num_exec relies on there being none.
+// Whether an index of an operation that has one names something that is not
+// there: the first such one. DMA_GATHER and DMA_SCATTER: a block that is not
+// wholly inside its tensor of 'bytes', where the view's base is at 'offset';
+// the others: elements past those of a, or dst. num_exec relies on there being
+// none.
 bool num_index_outside(const num_insn *in, int64_t offset, uint64_t bytes,
                        num_index *out);
 // The register type that elements of this type are combined in.

@@ -201,20 +201,25 @@ num_walk num_walk_lane(const num_view *v, uint32_t part);
 num_run num_walk_next(num_walk *w, uint64_t most);
 void num_walk_skip(num_walk *w, uint64_t n);
 uint8_t *num_run_at(const num_walk *w, uint64_t offset);
+// The element e of partition p.
+uint8_t *num_element(const num_view *v, uint32_t p, uint64_t e);
 // The next n elements, widened and cast to 'as'; the same stored.
 void num_read_words(num_walk *w, size_t n, num_as as, num_word *out);
 void num_write_words(num_walk *w, size_t n, num_as as, const num_word *in);
 
 // ---- engine*.c: the meaning of each operation
 
-// Rows are worked on in pieces of the scratch memory, a quarter each.
-enum { NUM_PIECE = NUM_SCRATCH_WORDS / 4 };
+// Rows are worked on in pieces, several of which fit the scratch memory.
+enum { NUM_PIECE = 4096 };
 // The functions that engine_ops.def names.
 typedef void num_exec_fn(const num_insn *in, num_state *st, num_word *x);
 num_exec_fn num_exec_copy, num_exec_map, num_exec_act, num_exec_select;
 num_exec_fn num_exec_reduce, num_exec_preduce, num_exec_iota, num_exec_ldw;
 num_exec_fn num_exec_matmul, num_exec_dma, num_exec_tt_scan, num_exec_act_read;
-num_exec_fn num_exec_indexed;
+num_exec_fn num_exec_indexed, num_exec_gather, num_exec_scatter;
+num_exec_fn num_exec_local_gather, num_exec_sort, num_exec_topk;
+num_exec_fn num_exec_affine_select, num_exec_bounds, num_exec_nonzero;
+num_exec_fn num_exec_nothing;
 // x = x f y, or the other way round.
 typedef struct {
     num_binary f;

@@ -48,6 +48,15 @@ num_walk_ready(num_walk *w)
     }
 }
 
+uint8_t *
+num_element(const num_view *v, uint32_t p, uint64_t e)
+{
+    int64_t at = (int64_t)p * v->part_step;
+    for (uint32_t d = v->ndim; d-- > 0; e /= v->dim[d].count)
+        at += (int64_t)(e % v->dim[d].count) * v->dim[d].step;
+    return v->base + at;
+}
+
 num_walk
 num_walk_view(const num_view *v)
 {

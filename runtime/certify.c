@@ -247,7 +247,7 @@ alias_ok(const certifier *c, const rt_record *r, const use *dst, const use *src)
     if (dst->space != src->space ||
         fp_overlap(&dst->at, &src->at, &part, &byte) == FP_DISJOINT)
         return true;
-    if (same_view(dst->ref, src->ref))
+    if (same_view(dst->ref, src->ref) && !num_op_is(r->op, 'd'))
         return true;
     diag(c->d, rec_loc(c, r), D_RT_ALIAS, rec_text(c, r),
          num_operand_name(src->operand));

@@ -94,21 +94,27 @@ set_operands(const interp *m, const rt_record *r, num_insn *x)
 }
 
 // Law 4 where addresses are data: every block that the index names must lie in
-// the tensor.
+// the tensor, every element in the operand.
 static bool
 index_is_right(const interp *m, const rt_record *r, const num_insn *x)
 {
-    const rt_ref *ref = r->ref[0].indexed ? &r->ref[0] : &r->ref[1];
-    num_index bad;
-    if (!ref->indexed)
+    if (!num_op_is(r->op, 'i'))
         return true;
-    const rt_tensor *t = &m->p->tensor[ref->tensor];
+    num_index bad;
+    const rt_ref *ref = &r->ref[r->form->roles[NUM_A] == 'i' ? NUM_A : NUM_DST];
+    const rt_tensor *t =
+        ref->indexed ? &m->p->tensor[ref->tensor] : &(rt_tensor){.name = ""};
     if (!num_index_outside(x, ref->offset, t->bytes, &bad))
         return true;
-    diag(m->d, rt_loc(m->p, r->engine, r->index), D_RT_INDEX,
-         rt_insn_text(m->p, r->engine, r->index, m->d), (long long)bad.value,
-         bad.part, (unsigned long long)bad.elem, t->name,
-         (unsigned long long)t->bytes);
+    loc at = rt_loc(m->p, r->engine, r->index);
+    const char *insn = rt_insn_text(m->p, r->engine, r->index, m->d);
+    if (ref->indexed)
+        diag(m->d, at, D_RT_INDEX, insn, (long long)bad.value, bad.part,
+             (unsigned long long)bad.elem, t->name,
+             (unsigned long long)t->bytes);
+    else
+        diag(m->d, at, D_RT_INDEX_CHIP, insn, (long long)bad.value, bad.part,
+             (unsigned long long)bad.elem);
     return false;
 }
 
@@ -132,6 +138,10 @@ execute(interp *m, const rt_record *r)
                   .accumulate = r->accumulate,
                   .combine = in->combine,
                   .skip = in->skip,
+                  .descending = in->descending,
+                  .per_index = in->per_index,
+                  .n = in->n,
+                  .k = in->k,
                   .cmd = in->cmd,
                   .negate = in->negate,
                   .mode = in->mode,

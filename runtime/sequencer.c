@@ -191,7 +191,8 @@ fill_slot(const sequencer *s, uint32_t i, seq_slot *slot)
     r->accumulate = in->accumulate;
     r->iota_base = in->iota_base;
     for (num_operand k = NUM_DST; k < NUM_VIEWS; k++) {
-        r->has[k] = r->form->roles[k] != '-';
+        r->has[k] =
+            r->form->roles[k] != '-' && rt_view_of(in, k)->dtype != DT_NONE;
         if (!r->has[k])
             continue;
         resolve_ap(rt_view_of(in, k), k == NUM_DST ? r->dst_parts : r->parts,

@@ -20,6 +20,8 @@ typedef struct {
 #define SD  "dst=hbm[0,0x0,2]f32{(1,2)} "
 #define SA  "a=sbuf[0,0x0]f32{(1,4)} "
 
+#define T "dst=sbuf[0,0x0]bf16{} a=sbuf[0,0x40]bf16{} dst2=sbuf[0,0x80]u32{} "
+
 static const illegal_insn broken[] = {
     {"sync", "reg r56=mov(1)", "U1 uop[0]"},
     {"sync", "reg r1=mov(1) r2=div(r1,0)", "U2 uop[1]"},
@@ -197,6 +199,110 @@ static const illegal_insn broken[] = {
     {"sync", S SD SA "b=sbuf[0,0x40]i32{(1,1)} " P, "C4"},
     {"sync", S SD SA GB P " post s1:1@read", "C5"},
     {"sync", S SD SA GB P " post s1:1@complete post s1:2@complete", "C6"},
+
+    {"gpsimd", "affine_select.f32 ge " DST "a=sbuf[0,0x0]f32{(1,3)} s0=1.0 " P,
+     "C1"},
+
+    {"gpsimd", "local_gather per_index=1 " DST A "b=sbuf[0,0x80]u16{} parts=8",
+     "C1"},
+    {"gpsimd", "local_gather per_index=3 " DST A "b=sbuf[0,0x80]u16{} parts=16",
+     "C2"},
+    {"gpsimd", "local_gather per_index=8 " DST A "b=sbuf[0,0x80]u16{} parts=16",
+     "C3"},
+    {"gpsimd",
+     "local_gather per_index=1 dst=sbuf[0,0x0]f32{(1,17)} " A
+     "b=sbuf[0,0x80]u16{} parts=16",
+     "C4"},
+    {"gpsimd",
+     "local_gather per_index=1 dst=sbuf[0,0x0]u8{(0,4097)} a=sbuf[0,0x0]u8{} "
+     "b=sbuf[0,0x80]u16{(0,300)} parts=16",
+     "C5"},
+    {"gpsimd", "local_gather per_index=1 " DST A "b=sbuf[0,0x80]u8{} parts=16",
+     "C6"},
+    {"gpsimd",
+     "local_gather per_index=1 " DST
+     "a=sbuf[0,0x40]i32{(1,4)} b=sbuf[0,0x80]u16{} parts=16",
+     "C7"},
+    {"gpsimd",
+     "local_gather per_index=1 dst=sbuf[0,0x0]f32{(1,r1<=4)} " A
+     "b=sbuf[0,0x80]u16{} parts=16",
+     "C8"},
+
+    {"gpsimd", "gather " DST A "b=sbuf[0,0x80]i32{(1,3)} " P, "C1"},
+    {"gpsimd", "gather " DST A "b=sbuf[0,0x80]u16{(1,4)} " P, "C2"},
+    {"gpsimd",
+     "gather " DST "a=sbuf[0,0x40]i32{(1,9)} b=sbuf[0,0x80]i32{(1,4)} " P,
+     "C3"},
+    {"gpsimd", "scatter " DST A "b=sbuf[0,0x80]i32{(1,3)} " P, "C1"},
+    {"gpsimd", "scatter " DST A "b=sbuf[0,0x80]f32{(1,4)} " P, "C2"},
+    {"gpsimd",
+     "scatter " DST "a=sbuf[0,0x40]i32{(1,4)} b=sbuf[0,0x80]i32{(1,4)} " P,
+     "C3"},
+
+    {"gpsimd",
+     "bounds.i32 dst=sbuf[0,0x0]i32{(1,8)} a=sbuf[0,0x40]i32{(1,4)} parts=2",
+     "C1"},
+    {"gpsimd",
+     "bounds.i32 dst=sbuf[0,0x0]i32{(1,7)} a=sbuf[0,0x40]i32{(1,4)} parts=1",
+     "C2"},
+    {"gpsimd",
+     "bounds.i32 dst=sbuf[0,0x0]u8{(0,2)(0,65535)(0,2)} "
+     "a=sbuf[0,0x40]u8{(0,2)(0,65535)} parts=1",
+     "C3"},
+    {"gpsimd",
+     "bounds.i32 dst=sbuf[0,0x0]i32{(1,8)} a=sbuf[0,0x40]i32{(1,r1<=4)} "
+     "parts=1",
+     "C4"},
+    {"gpsimd", "nonzero dst=sbuf[0,0x0]i32{(1,4)} " A "s0=0 s1=0 " P, "C1"},
+    {"gpsimd", "nonzero dst=sbuf[0,0x0]f32{(1,5)} " A "s0=0 s1=0 " P, "C2"},
+    {"gpsimd",
+     "nonzero dst=sbuf[0,0x0]i32{(0,3)(0,30001)} "
+     "a=sbuf[0,0x0]u8{(0,2)(0,45001)} s0=0 s1=0 " P,
+     "C3"},
+    {"gpsimd", "nonzero dst=sbuf[0,0x0]i32{(1,r1<=5)} " A "s0=0 s1=0 " P, "C4"},
+
+    {"gpsimd", "topk n=8 k=2 " T "parts=8", "C1"},
+    {"gpsimd", "topk n=7 k=2 " T "parts=16", "C2"},
+    {"gpsimd", "topk n=8 k=9 " T "parts=16", "C3"},
+    {"gpsimd", "topk n=17 k=2 " T "parts=16", "C4"},
+    {"gpsimd",
+     "topk n=8 k=2 dst=sbuf[0,0x0]bf16{(1,2)} a=sbuf[0,0x40]bf16{} "
+     "dst2=sbuf[0,0x80]u32{} parts=16",
+     "C5"},
+    {"gpsimd",
+     "topk n=8 k=2 dst=sbuf[0,0x0]bf16{} a=sbuf[0,0x40]bf16{} "
+     "dst2=sbuf[0,0x80]u32{(1,2)} parts=16",
+     "C6"},
+    {"gpsimd",
+     "topk n=8 k=2 dst=sbuf[0,0x0]f16{} a=sbuf[0,0x40]bf16{} "
+     "dst2=sbuf[0,0x80]u32{} parts=16",
+     "C7"},
+    {"gpsimd",
+     "topk n=8 k=2 dst=sbuf[0,0x0]bf16{} a=sbuf[0,0x40]bf16{} "
+     "dst2=sbuf[0,0x80]u16{} parts=16",
+     "C8"},
+    {"gpsimd",
+     "topk n=8 k=2 dst=sbuf[0,0x0]bf16{} a=sbuf[0,0x40]bf16{(1,r1<=1)} "
+     "dst2=sbuf[0,0x80]u32{} parts=16",
+     "C9"},
+
+    {"gpsimd", "sort dst=sbuf[0,0x0]i32{(1,4)} " A P, "C1"},
+    {"gpsimd", "sort " DST A "dst2=sbuf[0,0x80]i16{(1,4)} " P, "C2"},
+    {"gpsimd", "sort dst=sbuf[0,0x0]u8{} a=sbuf[0,0x40]u8{(0,2)(0,32769)} " P,
+     "C3"},
+    {"gpsimd", "sort dst=sbuf[0,0x0]f32{(1,5)} " A P, "C4"},
+    {"gpsimd", "sort " A "dst2=sbuf[0,0x80]i32{(1,5)} " P, "C5"},
+    {"gpsimd", "sort " DST "a=sbuf[0,0x40]f32{(1,r1<=4)} " P, "C6"},
+    {"gpsimd", "sort " A P, "C7"},
+    {"gpsimd",
+     "topk n=8 k=2 dst=sbuf[0,0x0]bf16{} a=sbuf[0,0x40]bf16{} parts=16", "C10"},
+    {"gpsimd",
+     "nonzero dst=sbuf[0,0x0]i32{(1,5)} " A "s0=sbuf[0,0x0]i32 s1=0 " P, "C5"},
+    {"gpsimd",
+     "bounds.bool dst=sbuf[0,0x0]i32{(1,8)} a=sbuf[0,0x40]i32{(1,4)} parts=1",
+     "C5"},
+    {"gpsimd", "affine_select.f32 add " DST A "s0=1.0 " P, "C2"},
+    {"gpsimd", "affine_select.f32 ge " DST A "s0=sbuf[0,0x0]f32 " P, "C3"},
 };
 
 #endif

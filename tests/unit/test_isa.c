@@ -94,8 +94,8 @@ fill_insn(const isa_info *info, uint32_t variant, isa_insn *in)
             isa_set_member(in, f->offset, f->size, 1);
     }
     in->op = info->op;
-    isa_ap *p[3] = {&in->dst, &in->a, &in->b};
-    for (uint32_t i = 0; i < 3; i++) {
+    isa_ap *p[] = {&in->dst, &in->a, &in->b, &in->dst2};
+    for (uint32_t i = 0; i < ARRAY_LEN(p); i++) {
         p[i]->ndim = p[i]->ndim ? 5 : 0;
         p[i]->mem = p[i]->pstep ? ISA_HBM : ISA_SBUF;
     }
