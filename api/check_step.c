@@ -86,25 +86,12 @@ take_machine_values(const check_cx *cx, const check_ref *r, const bool *given)
     }
 }
 
-// The tensor that the operation takes whole; TIR_ABSENT if there is none.
-static uint32_t
-whole_source(const tir_op *op)
-{
-    switch (op->kind) {
-    case TIR_MAP: return TIR_ABSENT;
-    case TIR_SCATTER: return op->init;
-    case TIR_SORT:
-    case TIR_RESHAPE: return op->src;
-    }
-    return TIR_ABSENT;
-}
-
 bool
 check_any_read(const tir_fn *fn, const bool *given)
 {
     for (uint32_t i = 0; i < fn->ops.n; i++) {
         const tir_op *op = &fn->ops.at[i];
-        uint32_t whole = whole_source(op);
+        uint32_t whole = tir_whole_source(op);
         if (whole != TIR_ABSENT && given[whole])
             return true;
         for (uint32_t k = 0; k < op->reads.n; k++) {
@@ -118,7 +105,7 @@ check_any_read(const tir_fn *fn, const bool *given)
 static void
 need_sources(const tir_op *op, bool *need)
 {
-    uint32_t whole = whole_source(op);
+    uint32_t whole = tir_whole_source(op);
     if (whole != TIR_ABSENT)
         need[whole] = true;
     for (uint32_t k = 0; k < op->reads.n; k++)

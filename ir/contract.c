@@ -9,7 +9,8 @@
 // so that an operand is computed once instead of once for each index it lacks,
 // and the tensor engine can take it. The copy's dimensions are in the order in
 // which the operand's reads use the indices: as a rule the layout of its
-// source. Linear in nodes and reads. Sums with a reduction index that only one
+// source. Linear in nodes and reads. What a recurrence computes itself is not
+// copied. Sums with a reduction index that only one
 // factor has, or with free indices on one side only, are left alone.
 #include "ir/tensor_int.h"
 
@@ -35,6 +36,12 @@ read_indices(const tir_fn *fn, const tir_read *r)
     return s;
 }
 
+static bool
+is_any_read(const tir_node *n)
+{
+    return n->kind == TIR_N_READ || n->kind == TIR_N_GATHER;
+}
+
 // Indices that a node's value depends on.
 static index_set
 node_indices(const tir_fn *fn, const tir_op *op, uint32_t node)
@@ -46,7 +53,7 @@ node_indices(const tir_fn *fn, const tir_op *op, uint32_t node)
         const tir_node *n = &op->nodes.at[i];
         if (live[i] && n->kind == TIR_N_AFFINE)
             s |= aff_indices(&n->aff);
-        else if (live[i] && n->kind == TIR_N_READ)
+        else if (live[i] && is_any_read(n))
             s |= read_indices(fn, &op->reads.at[n->read]);
     }
     arena_restore(fn->a, mark);
@@ -57,8 +64,9 @@ static bool
 is_sum_of_products(const tir_op *op)
 {
     const tir_node *root = &op->nodes.at[op->root];
-    return op->reduce == NUM_R_SUM && op->nred && root->kind == TIR_N_BINARY &&
-           root->func2 == NUM_MUL && root->as == NUM_AS_F32;
+    return op->kind == TIR_MAP && op->reduce == NUM_R_SUM && op->nred &&
+           root->kind == TIR_N_BINARY && root->func2 == NUM_MUL &&
+           root->as == NUM_AS_F32;
 }
 
 static index_set
@@ -162,7 +170,7 @@ order_indices(const tir_fn *fn, const tir_op *op, uint32_t node)
     index_list l = {0};
     for (uint32_t i = 1; i <= node; i++) {
         const tir_node *n = &op->nodes.at[i];
-        if (!live[i] || n->kind != TIR_N_READ)
+        if (!live[i] || !is_any_read(n))
             continue;
         const tir_read *r = &op->reads.at[n->read];
         for (uint32_t d = 0; d < fn->tensors.at[r->tensor].rank; d++)
@@ -185,8 +193,8 @@ factor_dtype(const tir_op *op, uint32_t *node)
     return n->to;
 }
 
-// Defines a temp with the value of a factor of op number *o, before that op,
-// and gives the read of it.
+// Defines a temp with the value of a factor of op number *o, before that op and
+// its recurrence, and gives the read of it.
 static tir_read
 define_factor(tir_fn *fn, uint32_t *o, uint32_t node, const char *side)
 {
@@ -207,18 +215,40 @@ define_factor(tir_fn *fn, uint32_t *o, uint32_t node, const char *side)
     fn->tensors.at[temp].at = def->at = op->at;
     bool ok = tir_copy_nodes(fn, def, op, node, subst, &def->root);
     SY_CHECK(ok, "renaming the indices of '%s'", hint);
-    tir_place_last_op(fn, (*o)++);
+    tir_place_last_op(fn, tir_group_begin(fn, *o));
+    (*o)++;
     tir_read r = {.tensor = temp};
     for (uint32_t d = 0; d < l.n; d++)
         r.sub[d] = tir_aff_index(l.index[d]);
     return r;
 }
 
+// Whether the node reads what the op's own recurrence computes.
 static bool
-fits_rank(const tir_fn *fn, const tir_op *op, uint32_t node)
+reads_recurrence(const tir_fn *fn, const tir_op *op, uint32_t node)
+{
+    if (!op->group)
+        return false;
+    const uint32_t *def = tir_def_ops(fn->a, fn);
+    const bool *live = tir_live_nodes(fn->a, op, node);
+    for (uint32_t i = 1; i <= node; i++) {
+        const tir_node *n = &op->nodes.at[i];
+        if (live[i] && is_any_read(n) &&
+            tir_group_def(fn, def, op, op->reads.at[n->read].tensor))
+            return true;
+    }
+    return false;
+}
+
+// Whether the factor is, or can become, a plain read.
+static bool
+can_define(const tir_fn *fn, const tir_op *op, uint32_t node)
 {
     uint32_t list[TIR_INDICES];
-    return list_indices(node_indices(fn, op, node), list) <= TIR_RANK;
+    if (is_operand(fn, op, node))
+        return true;
+    return !reads_recurrence(fn, op, node) &&
+           list_indices(node_indices(fn, op, node), list) <= TIR_RANK;
 }
 
 // The read that the factor is, or becomes.
@@ -242,15 +272,11 @@ contract_op(tir_fn *fn, uint32_t o)
         return o;
     uint32_t x = op->nodes.at[op->root].arg[0];
     uint32_t y = op->nodes.at[op->root].arg[1];
-    if (!fits_rank(fn, op, x) || !fits_rank(fn, op, y))
+    if (!can_define(fn, op, x) || !can_define(fn, op, y))
         return o;
     tir_read a = factor_read(fn, &o, x, "lhs");
     tir_read b = factor_read(fn, &o, y, "rhs");
-    tir_op new = fn->ops.at[o];
-    new.nodes.at = NULL;
-    new.reads.at = NULL;
-    new.nodes.n = new.nodes.cap = new.reads.n = new.reads.cap = 0;
-    (void)vec_add(fn->a, &new.nodes);
+    tir_op new = tir_op_cleared(fn, &fn->ops.at[o]);
     uint32_t left = tir_read_node(fn, &new, &a);
     uint32_t right = tir_read_node(fn, &new, &b);
     new.root = tir_binary(fn, &new, NUM_MUL, left, right);

@@ -10,8 +10,9 @@
 // tensor. A map is computed no more often than before, unless it is just a
 // read, a constant or an index. The rounding of its store stays as a cast, so
 // values do not change. Maps that read with a fill stay (pass 'pad' made them),
-// and so do the plain operands of contractions. It does not duplicate work to
-// save memory, and does not look into reductions.
+// and so do the plain operands of contractions. What a recurrence computes is
+// not substituted, but a map may be into its operations. It does not duplicate
+// work to save memory, and does not look into reductions.
 #include "ir/tensor_int.h"
 
 enum { BODY_LIMIT = 4096 }; // nodes a body may grow to
@@ -25,33 +26,51 @@ typedef struct {
 
 // ---- counting
 
+// What a recurrence's operation reads of itself does not keep it alive.
 static void
 count_reads(const inliner *in, const tir_op *op, bool is_minus)
 {
     arena_mark mark = arena_save(in->fn->a);
-    const bool *live = tir_live_nodes(in->fn->a, op, op->root);
-    for (uint32_t i = 1; i <= op->root; i++) {
+    const bool *live = tir_live_op(in->fn->a, op);
+    const uint32_t one = is_minus ? UINT32_MAX : 1; // modulo 2^32: -1
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
         const tir_node *n = &op->nodes.at[i];
-        if (!live[i] || n->kind != TIR_N_READ)
+        if (!live[i] || (n->kind != TIR_N_READ && n->kind != TIR_N_GATHER))
             continue;
         uint32_t t = op->reads.at[n->read].tensor;
-        in->uses[t] += is_minus ? UINT32_MAX : 1; // modulo 2^32: -1
+        if (t != op->out)
+            in->uses[t] += one;
     }
+    uint32_t whole = tir_whole_source(op);
+    if (whole != TIR_ABSENT)
+        in->uses[whole] += one;
     arena_restore(in->fn->a, mark);
 }
 
+static bool
+is_unread(const inliner *in, uint32_t o)
+{
+    uint32_t out = in->fn->ops.at[o].out;
+    return !in->is_dead[o] && !in->uses[out] &&
+           in->fn->tensors.at[out].kind == TIR_TEMP;
+}
+
 // Operations before 'end' that define a temp nobody reads are dead; what only
-// they read, too.
+// they read, too. One that dies may have been the last in its recurrence to
+// read what a later one there computes: then it goes round again.
 static void
 bury_dead(const inliner *in, uint32_t end)
 {
-    for (uint32_t o = end; o-- > 0;) {
-        const tir_op *op = &in->fn->ops.at[o];
-        if (in->is_dead[o] || in->uses[op->out] ||
-            in->fn->tensors.at[op->out].kind != TIR_TEMP)
-            continue;
-        in->is_dead[o] = true;
-        count_reads(in, op, true);
+    bool again = true;
+    while (again) {
+        again = false;
+        for (uint32_t o = end; o-- > 0;) {
+            if (!is_unread(in, o))
+                continue;
+            in->is_dead[o] = true;
+            again = again || in->fn->ops.at[o].group;
+            count_reads(in, &in->fn->ops.at[o], true);
+        }
     }
 }
 
@@ -98,8 +117,8 @@ static bool
 is_factor(const tir_fn *fn, const tir_op *op, uint32_t node)
 {
     const tir_node *at = op->nodes.at, *root = &at[op->root];
-    if (op->reduce != NUM_R_SUM || root->kind != TIR_N_BINARY ||
-        root->func2 != NUM_MUL ||
+    if (op->kind != TIR_MAP || op->reduce != NUM_R_SUM ||
+        root->kind != TIR_N_BINARY || root->func2 != NUM_MUL ||
         (root->arg[0] != node && root->arg[1] != node))
         return false;
     bool are_reads = at[root->arg[0]].kind == TIR_N_READ &&
@@ -130,8 +149,8 @@ map_for(const inliner *in, const tir_op *op, uint32_t node)
     if (t->kind != TIR_TEMP || r->has_fill || in->def[r->tensor] == UINT32_MAX)
         return NULL;
     const tir_op *src = &in->fn->ops.at[in->def[r->tensor]];
-    if (src->reduce != NUM_R_NONE || has_fill(src) ||
-        src->nodes.n + op->nodes.n > BODY_LIMIT)
+    if (src->kind != TIR_MAP || src->group || src->reduce != NUM_R_NONE ||
+        has_fill(src) || src->nodes.n + op->nodes.n > BODY_LIMIT)
         return NULL;
     if (is_factor(in->fn, op, node))
         return is_plain_read(in->fn, src) ? src : NULL;
@@ -159,16 +178,12 @@ rebuild_op(const inliner *in, uint32_t o, const bool *live)
 {
     tir_fn *fn = in->fn;
     const tir_op *op = &fn->ops.at[o];
-    tir_op new = *op;
-    new.nodes.at = NULL;
-    new.reads.at = NULL;
-    new.nodes.n = new.nodes.cap = new.reads.n = new.reads.cap = 0;
-    (void)vec_add(fn->a, &new.nodes);
+    tir_op new = tir_op_cleared(fn, op);
     uint32_t *to = ARENA_ARRAY(fn->a, op->nodes.n, uint32_t);
     tir_aff same[TIR_INDICES];
     for (uint32_t x = 0; x < TIR_INDICES; x++)
         same[x] = tir_aff_index(x);
-    for (uint32_t i = 1; i <= op->root; i++) {
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
         const tir_op *src = live[i] ? map_for(in, op, i) : NULL;
         if (!live[i] || (src && put_map(fn, &new, op, i, src, &to[i])))
             continue;
@@ -176,7 +191,8 @@ rebuild_op(const inliner *in, uint32_t o, const bool *live)
             tir_copy_node(fn, &new, op, &op->nodes.at[i], same, to, &to[i]);
         SY_CHECK(ok, "copying node %u", i);
     }
-    new.root = to[op->root];
+    bool moved = tir_move_roots(fn, &new, op, same, to);
+    SY_CHECK(moved, "the target of '%s'", fn->tensors.at[op->out].name);
     count_reads(in, &new, false);
     count_reads(in, op, true);
     fn->ops.at[o] = new;
@@ -186,9 +202,9 @@ static void
 inline_into(const inliner *in, uint32_t o)
 {
     const tir_op *op = &in->fn->ops.at[o];
-    const bool *live = tir_live_nodes(in->fn->a, op, op->root);
+    const bool *live = tir_live_op(in->fn->a, op);
     bool found = false;
-    for (uint32_t i = 1; i <= op->root && !found; i++)
+    for (uint32_t i = 1; i < op->nodes.n && !found; i++)
         found = live[i] && map_for(in, op, i);
     if (!found)
         return;
@@ -199,12 +215,14 @@ inline_into(const inliner *in, uint32_t o)
 // ---- copies
 
 // Whether op is 'y[i..] = t[i..]' for a temp t that y can stand for: it stores
-// what t's definition stores, or t is in registers and nobody else reads it.
+// what t's definition stores, or t is in registers and nobody else reads it (a
+// recurrence reads itself).
 static bool
 is_copy_of_temp(const inliner *in, const tir_op *op, uint32_t *temp)
 {
     const tir_node *root = &op->nodes.at[op->root];
-    if (op->reduce != NUM_R_NONE || root->kind != TIR_N_READ)
+    if (op->kind != TIR_MAP || op->reduce != NUM_R_NONE ||
+        root->kind != TIR_N_READ)
         return false;
     const tir_read *r = &op->reads.at[root->read];
     const tir_tensor *t = &in->fn->tensors.at[r->tensor];
@@ -214,17 +232,23 @@ is_copy_of_temp(const inliner *in, const tir_op *op, uint32_t *temp)
         if (tir_dim_index(&r->sub[d]) != d || t->shape[d] != op->extent[d])
             return false;
     *temp = r->tensor;
+    const tir_op *by = &in->fn->ops.at[in->def[*temp]];
     return t->dtype == in->fn->tensors.at[op->out].dtype ||
-           (t->dtype == tir_full_dtype(root->as) && in->uses[*temp] == 1);
+           (by->kind == TIR_MAP && !by->group &&
+            t->dtype == tir_full_dtype(root->as) && in->uses[*temp] == 1);
 }
 
 static void
 read_instead(const tir_fn *fn, uint32_t from, uint32_t to)
 {
-    for (uint32_t o = 0; o < fn->ops.n; o++)
-        for (uint32_t i = 0; i < fn->ops.at[o].reads.n; i++)
-            if (fn->ops.at[o].reads.at[i].tensor == from)
-                fn->ops.at[o].reads.at[i].tensor = to;
+    for (uint32_t o = 0; o < fn->ops.n; o++) {
+        tir_op *op = &fn->ops.at[o];
+        for (uint32_t i = 0; i < op->reads.n; i++)
+            if (op->reads.at[i].tensor == from)
+                op->reads.at[i].tensor = to;
+        op->src = op->src == from ? to : op->src;
+        op->init = op->init == from ? to : op->init;
+    }
 }
 
 static void
@@ -238,6 +262,7 @@ forward_copy(const inliner *in, uint32_t o)
     count_reads(in, op, true);
     in->def[y] = in->def[temp];
     in->fn->ops.at[in->def[temp]].out = y;
+    in->fn->ops.at[in->def[temp]].target.tensor = y;
     read_instead(in->fn, temp, y);
     in->uses[y] += in->uses[temp];
     in->uses[temp] = 0;
@@ -268,12 +293,16 @@ is_kept(const inliner *in, uint32_t t)
 static void
 drop_dead_nodes(tir_fn *fn, tir_op *op)
 {
-    const bool *live = tir_live_nodes(fn->a, op, op->root);
-    for (uint32_t i = 1; i < op->nodes.n; i++)
-        if (i > op->root || !live[i])
+    const bool *live = tir_live_op(fn->a, op);
+    uint32_t last = 0;
+    for (uint32_t i = 1; i < op->nodes.n; i++) {
+        if (live[i])
+            last = i;
+        else
             op->nodes.at[i] =
                 (tir_node){.kind = TIR_N_CONST, .as = NUM_AS_BOOL};
-    op->nodes.n = op->root + 1;
+    }
+    op->nodes.n = last + 1;
 }
 
 static void
@@ -288,10 +317,15 @@ drop_unused_tensors(const inliner *in)
         fn->tensors.at[n++] = fn->tensors.at[t];
     }
     fn->tensors.n = n;
+    for (uint32_t t = 0; t < n; t++)
+        if (fn->tensors.at[t].updates)
+            fn->tensors.at[t].updates = 1 + to[fn->tensors.at[t].updates - 1];
     for (uint32_t o = 0; o < fn->ops.n; o++) {
         tir_op *op = &fn->ops.at[o];
         drop_dead_nodes(fn, op);
-        op->out = to[op->out];
+        op->out = op->target.tensor = to[op->out];
+        op->src = to[op->src];
+        op->init = op->init == TIR_ABSENT ? TIR_ABSENT : to[op->init];
         for (uint32_t i = 0; i < op->reads.n; i++)
             op->reads.at[i].tensor = to[op->reads.at[i].tensor];
     }

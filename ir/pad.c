@@ -7,8 +7,10 @@
 //     y[i0:8] = sum[r0:3] mul(x_pad[i0 + r0], w[r0])
 //
 // Each tensor gets one copy per fill, over the interval that its reads reach.
-// Linear in the reads times the copies. It does not look for a smaller copy
-// where reads have strides, and merges no copies with different fills.
+// Linear in the reads times the copies. Copies that a recurrence reads are made
+// before it; what it reads of itself keeps its fill, and so do gathers. It does
+// not look for a smaller copy where reads have strides, and merges no copies
+// with different fills.
 #include "ir/tensor_int.h"
 
 #define MAX_COPY_BYTES ((uint64_t)1 << 40)
@@ -26,13 +28,16 @@ typedef struct {
 typedef struct {
     tir_fn *fn;
     VEC(padded) copies;
+    uint32_t ntensors; // before there were copies
+    uint32_t *group;   // [tensor]: the recurrence that computes it
 } padder;
 
 bool
 tir_is_pad(const tir_fn *fn, const tir_op *op)
 {
     const tir_node *root = &op->nodes.at[op->root];
-    if (op->reduce != NUM_R_NONE || root->kind != TIR_N_READ)
+    if (op->kind != TIR_MAP || op->group || op->reduce != NUM_R_NONE ||
+        root->kind != TIR_N_READ)
         return false;
     const tir_read *r = &op->reads.at[root->read];
     if (!r->has_fill || fn->tensors.at[r->tensor].rank != op->nout)
@@ -65,6 +70,14 @@ read_reach(const tir_fn *fn, const tir_op *op, const tir_read *r, padded *out)
             where = READ_LEAVES;
     }
     return where;
+}
+
+// Whether a read with a fill stays one.
+static bool
+keeps_fill(const padder *p, const tir_op *op, const tir_read *r)
+{
+    return tir_is_gather(p->fn, r) || (op->group && r->tensor < p->ntensors &&
+                                       p->group[r->tensor] == op->group);
 }
 
 static padded *
@@ -109,7 +122,7 @@ scan_op(padder *p, tir_op *op)
     bool is_pad = tir_is_pad(p->fn, op);
     for (uint32_t i = 0; i < op->reads.n; i++) {
         tir_read *r = &op->reads.at[i];
-        if (!r->has_fill)
+        if (!r->has_fill || tir_is_gather(p->fn, r))
             continue;
         padded need;
         reach where =
@@ -118,7 +131,7 @@ scan_op(padder *p, tir_op *op)
             make_const(op, i);
         if (where != READ_LEAVES)
             r->has_fill = false;
-        else if (!is_pad)
+        else if (!is_pad && !keeps_fill(p, op, r))
             add_reach(p, &need);
     }
 }
@@ -171,6 +184,14 @@ make_copy(padder *p, padded *c, loc at)
     c->is_made = true;
 }
 
+static padded *
+copy_for(padder *p, const tir_op *op, const tir_read *r)
+{
+    return r->has_fill && !keeps_fill(p, op, r)
+               ? find_copy(p, r->tensor, r->fill)
+               : NULL;
+}
+
 // The copies that op number o reads first are made before it; how many.
 static uint32_t
 make_copies(padder *p, uint32_t o)
@@ -180,12 +201,11 @@ make_copies(padder *p, uint32_t o)
         return 0;
     for (uint32_t i = 0; i < p->fn->ops.at[o + made].reads.n; i++) {
         const tir_op *op = &p->fn->ops.at[o + made];
-        const tir_read *r = &op->reads.at[i];
-        padded *c = r->has_fill ? find_copy(p, r->tensor, r->fill) : NULL;
+        padded *c = copy_for(p, op, &op->reads.at[i]);
         if (!c || c->is_made || !c->is_possible)
             continue;
         make_copy(p, c, op->at);
-        tir_place_last_op(p->fn, o + made);
+        tir_place_last_op(p->fn, tir_group_begin(p->fn, o + made));
         made++;
     }
     return made;
@@ -196,7 +216,7 @@ redirect_reads(padder *p, tir_op *op)
 {
     for (uint32_t i = 0; i < op->reads.n; i++) {
         tir_read *r = &op->reads.at[i];
-        const padded *c = r->has_fill ? find_copy(p, r->tensor, r->fill) : NULL;
+        const padded *c = copy_for(p, op, r);
         if (!c || !c->is_possible)
             continue;
         for (uint32_t d = 0; d < p->fn->tensors.at[r->tensor].rank; d++)
@@ -211,7 +231,11 @@ void
 tir_pad(tir_fn *fn)
 {
     fn->settled = true;
-    padder p = {.fn = fn};
+    padder p = {.fn = fn,
+                .ntensors = fn->tensors.n,
+                .group = ARENA_ARRAY(fn->a, fn->tensors.n, uint32_t)};
+    for (uint32_t o = 0; o < fn->ops.n; o++)
+        p.group[fn->ops.at[o].out] = fn->ops.at[o].group;
     for (uint32_t o = 0; o < fn->ops.n; o++)
         scan_op(&p, &fn->ops.at[o]);
     for (uint32_t i = 0; i < p.copies.n; i++)

@@ -176,6 +176,9 @@ uint32_t tir_new_group(const tir_fn *fn);
 // The nodes a node is computed from: its args, or the dynamic subscripts of a
 // gather; how many. out has room for TIR_RANK.
 uint32_t tir_operands(const tir_op *op, const tir_node *n, uint32_t *out);
+// The tensor an operation takes as a whole: the source of a sort or a reshape,
+// what a scatter starts from; TIR_ABSENT: none.
+uint32_t tir_whole_source(const tir_op *op);
 int64_t tir_elems(const tir_tensor *t);
 // Least and greatest value over the op's index space, in which no extent may
 // be 0; false if a value does not fit 64 bits.

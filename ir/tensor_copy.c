@@ -20,6 +20,18 @@ tir_elems(const tir_tensor *t)
     return n;
 }
 
+uint32_t
+tir_whole_source(const tir_op *op)
+{
+    switch (op->kind) {
+    case TIR_MAP: return TIR_ABSENT;
+    case TIR_SCATTER: return op->init;
+    case TIR_SORT:
+    case TIR_RESHAPE: return op->src;
+    }
+    return TIR_ABSENT;
+}
+
 bool
 tir_op_is_empty(const tir_op *op)
 {

@@ -362,6 +362,102 @@ test_build(void **state)
     assert_true(tir_verify(fn, &d));
 }
 
+// ---- passes
+
+static void
+assert_pass(void (*pass)(tir_fn *), const char *before, const char *after)
+{
+    tir_fn *fn = parse_ok(before);
+    pass(fn);
+    diags d;
+    diags_init(&d, mem);
+    assert_true(tir_verify(fn, &d));
+    assert_string_equal(text_of(fn), text_of(parse_ok(after)));
+}
+
+#define PASS_HEAD                                                              \
+    "tensor_ir @f { input x: f32[4] input w: f32[4, 4] input n: i32[4] "       \
+    "output y: f32[4, 4] "
+
+// The copy is made before the recurrence; the state keeps its fill, as does the
+// gather.
+static void
+test_pad_recurrence(void **state)
+{
+    (void)state;
+    assert_pass(tir_pad,
+                PASS_HEAD
+                "temp u: f32[4, 4] for t { "
+                "u[t=i0:4, i1:4] = map x[(n[i1])] else 0.0 "
+                "y[t=i0:4, i1:4] = map add(add(u[i0, i1], "
+                "y[i0 - 1, i1 - 1] else 0.0), x[i0 - 1] else 0.0) } }",
+                PASS_HEAD "temp u: f32[4, 4] temp x_pad: f32[4] "
+                          "x_pad[i0:4] = map x[i0 - 1] else 0.0 for t { "
+                          "u[t=i0:4, i1:4] = map x[(n[i1])] else 0.0 "
+                          "y[t=i0:4, i1:4] = map add(add(u[i0, i1], "
+                          "y[i0 - 1, i1 - 1] else 0.0), x_pad[i0]) } }");
+}
+
+static void
+test_inline_irregular(void **state)
+{
+    (void)state;
+    // Into a subscript, a guard, and a recurrence; not out of one.
+    assert_pass(
+        tir_inline,
+        PASS_HEAD "temp a: i32[4] temp b: f32[4, 4] temp c: f32[4, 4] "
+                  "temp d: f32[4, 4] "
+                  "a[i0:4] = map add(n[i0], 1) "
+                  "b[i0:4, i1:4] = map exp(w[i1, i0]) "
+                  "for t { c[t=i0:4, i1:4] = map mul(b[i0, i1], 2.0) "
+                  "d[t=i0:4, i1:4] = map add(c[i0, i1], "
+                  "d[i0 - 1, i1] else 0.0) } "
+                  "y = scatter sum[i0:4] at [(a[i0]), 0] put d[i0, i0] }",
+        PASS_HEAD "temp c: f32[4, 4] temp d: f32[4, 4] "
+                  "for t { c[t=i0:4, i1:4] = map mul(exp(w[i1, i0]), 2.0) "
+                  "d[t=i0:4, i1:4] = map add(c[i0, i1], "
+                  "d[i0 - 1, i1] else 0.0) } "
+                  "y = scatter sum[i0:4] at [(add(n[i0], 1)), 0] "
+                  "put d[i0, i0] }");
+    // What only it itself reads is dead, and a copy of a sort is the sort.
+    assert_pass(tir_inline,
+                PASS_HEAD "temp a: f32[4, 4] temp b: f32[4, 4] "
+                          "temp s: f32[4, 4] "
+                          "for t { a[t=i0:4, i1:4] = map b[i0 - 1, i1] else 0.0"
+                          " b[t=i0:4, i1:4] = map b[i0 - 1, i1] else 1.0 } "
+                          "s = sort w axis 0 ascending "
+                          "y[i0:4, i1:4] = map s[i0, i1] }",
+                PASS_HEAD "y = sort w axis 0 ascending }");
+}
+
+static void
+test_contract_recurrence(void **state)
+{
+    (void)state;
+    const char *own = PASS_HEAD "for t { y[t=i0:4, i1:4] = sum[r0:4] "
+                                "mul(y[i0 - 1, r0] else 1.0, w[r0, i1]) } }";
+    assert_pass(tir_contract, own, own);
+    assert_pass(
+        tir_contract,
+        PASS_HEAD "temp c: f32[4, 4] for t { "
+                  "c[t=i0:4, i1:4] = map y[i0 - 1, i1] else 0.0 "
+                  "y[t=i0:4, i1:4] = sum[r0:4] mul(exp(w[i0, r0]), w[r0, i1])"
+                  " } }",
+        PASS_HEAD "temp c: f32[4, 4] temp y_lhs: f32[4, 4] "
+                  "y_lhs[i0:4, i1:4] = map exp(w[i0, i1]) for t { "
+                  "c[t=i0:4, i1:4] = map y[i0 - 1, i1] else 0.0 "
+                  "y[t=i0:4, i1:4] = sum[r0:4] mul(y_lhs[i0, r0], w[r0, i1])"
+                  " } }");
+    // A gather is an operand, once it has been made a tensor.
+    assert_pass(tir_contract,
+                PASS_HEAD "y[i0:4, i1:4] = sum[r0:4] "
+                          "mul(w[(n[i0]), r0], w[r0, i1]) }",
+                PASS_HEAD "temp y_lhs: f32[4, 4] "
+                          "y_lhs[i0:4, i1:4] = map w[(n[i0]), i1] "
+                          "y[i0:4, i1:4] = sum[r0:4] "
+                          "mul(y_lhs[i0, r0], w[r0, i1]) }");
+}
+
 // ---- results
 
 static void **
@@ -745,6 +841,9 @@ main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_rules_of_data),
         cmocka_unit_test(test_build),
+        cmocka_unit_test(test_pad_recurrence),
+        cmocka_unit_test(test_inline_irregular),
+        cmocka_unit_test(test_contract_recurrence),
         cmocka_unit_test(test_gather),
         cmocka_unit_test(test_gather_is_exact),
         cmocka_unit_test(test_scatter),
