@@ -200,10 +200,9 @@ make_insn(emit_cx *x, const tile_op *op, isa_insn *in)
     if (op->op == NUM_OP_NONE)
         return;
     put_arithmetic(op, in);
-    if (op->op == NUM_OP_DMA)
-        in->combine = op->accumulate ? NUM_C_ADD : NUM_C_WRITE;
-    else
-        in->accumulate = op->accumulate;
+    in->accumulate = op->accumulate;
+    in->combine = op->combine;
+    in->skip = op->skip;
     put_count(x, &op->parts, &in->parts, &in->parts_reg);
     if (op->op == NUM_OP_MATMUL || op->op == NUM_OP_PREDUCE)
         put_count(x, &op->dst_parts, &in->dst_parts, &in->dst_parts_reg);

@@ -174,14 +174,17 @@ same_count(const tile_count *a, const tile_count *b)
     return a->max == b->max && a->div == b->div && same_aff(&a->rem, &b->rem);
 }
 
+// What y touches may be more: then x is wholly in it.
 static bool
 same_elements(const sync_access *x, const sync_access *y)
 {
     const tile_ref *a = x->ref, *b = y->ref;
 
-    if (a->part != b->part || a->pstep != b->pstep || a->ndim != b->ndim ||
-        a->ragged != b->ragged || !same_aff(&a->off, &b->off) ||
-        !same_count(x->parts, y->parts) ||
+    if (y->whole)
+        return true;
+    if (x->whole || a->part != b->part || a->pstep != b->pstep ||
+        a->ndim != b->ndim || a->ragged != b->ragged ||
+        !same_aff(&a->off, &b->off) || !same_count(x->parts, y->parts) ||
         (a->ragged && !same_count(&a->outer, &b->outer)))
         return false;
     for (uint32_t d = 0; d < a->ndim; d++)
@@ -194,8 +197,8 @@ same_elements(const sync_access *x, const sync_access *y)
 static bool
 is_constant(const sync_access *x)
 {
-    return x->ref->off.n == 0 && x->parts->rem.n == 0 &&
-           (!x->ref->ragged || x->ref->outer.rem.n == 0);
+    return x->whole || (x->ref->off.n == 0 && x->parts->rem.n == 0 &&
+                        (!x->ref->ragged || x->ref->outer.rem.n == 0));
 }
 
 // Whether everything that must wait for x must wait for y too, and y, certain

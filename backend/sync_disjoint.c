@@ -356,9 +356,11 @@ sync_disjoint(const sync_cx *s, const sync_access *x, const sync_access *y,
     form fx, fy;
     compare c = {s, body, rel, &fx, &fy};
 
-    if (!form_of(s, x, &fx) || !form_of(s, y, &fy))
-        return true;
     if (rel == SYNC_LATER && s->body[body].max_trip <= 1)
+        return true;
+    if (x->whole || y->whole)
+        return false;
+    if (!form_of(s, x, &fx) || !form_of(s, y, &fy))
         return true;
     return partitions_differ(x, y) || digits_differ(&c);
 }

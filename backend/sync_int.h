@@ -34,6 +34,7 @@ typedef struct {
     uint32_t stream;    // that makes the access
     tile_engine engine; // that issues it, and takes its waits
     bool write;         // or both
+    bool whole;         // anywhere in the tensor
     const tile_ref *ref;
     const tile_count *parts;
     // Engines f: in each execution of the item (of the body at hand) that this

@@ -27,6 +27,7 @@ typedef enum {
     TIR_OUTPUT,
     TIR_TEMP,
     TIR_CONST, // 'data' holds the elements
+    TIR_INOUT, // tile IR only: given by the caller, and overwritten
 } tir_kind;
 
 typedef struct {

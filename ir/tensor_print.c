@@ -335,6 +335,7 @@ kind_name(tir_kind k)
     case TIR_INPUT: return "input";
     case TIR_OUTPUT: return "output";
     case TIR_TEMP: return "temp";
+    case TIR_INOUT: return "inout"; // no verified function has one
     case TIR_CONST: return "const";
     }
     return "?";

@@ -65,8 +65,9 @@ typedef struct {
 
 // An operand. On chip: partition 'part' + p, element off + sum of step_d * i_d
 // of the buffer's slot. In HBM: element off + pstep * p + sum of step_d * i_d
-// of the tensor. Dimensions go outermost first; ndim 0 is one element. If
-// 'ragged' is set, the outermost count is dim[0].count or less: outer.
+// of the tensor; where an index places it, off + pstep * index + that sum.
+// Dimensions go outermost first; ndim 0 is one element. If 'ragged' is set, the
+// outermost count is dim[0].count or less: outer.
 typedef struct {
     bool hbm;
     uint32_t id; // tensor or buffer; NONE (0xffffffff): operand absent
@@ -112,6 +113,8 @@ typedef struct {
     // MATMUL: accumulates, except when every loop of 'first' is in its first
     // iteration (nfirst == 0 and !accumulate: always overwrites).
     bool accumulate;
+    num_combine combine; // DMA, DMA_SCATTER
+    bool skip; // DMA_GATHER, DMA_SCATTER: an index of all ones is passed over
     uint32_t nfirst, first[TILE_LOOPS];
     tile_count parts;     // partitions of the sources (and of dst)
     tile_count dst_parts; // MATMUL, PREDUCE: partitions of dst
@@ -162,6 +165,10 @@ uint32_t tile_add_buf(tile_fn *fn, uint32_t home, const char *hint,
 uint32_t tile_add_loop(tile_fn *fn, uint32_t parent, tile_count trip);
 // Appends an operation to a body; the address is good until the next one.
 tile_op *tile_add_op(tile_fn *fn, uint32_t body, num_op op, tile_engine engine);
+// DMA and what is like it: a queue does it, it reaches tensors.
+bool tile_is_transfer(num_op op);
+// The operand that index b places anywhere in its tensor, or NULL.
+const tile_ref *tile_indexed(const tile_op *op);
 tile_aff tile_aff_const(int64_t c);
 tile_aff tile_aff_add(tile_aff a, tile_aff b);
 tile_aff tile_aff_scale(tile_aff a, int64_t k);

@@ -279,7 +279,7 @@ bound_move(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
     tile_view old = tile_view_part(&s->dst, p);
     num_as as = num_combine_as(s->dst.store->dtype);
 
-    if (!s->insn.accumulate) {
+    if (s->insn.combine == NUM_C_WRITE) {
         tile_bound_read(&s->a, p, num_widened(s->a.store->dtype), &b->x);
         return;
     }
@@ -288,7 +288,7 @@ bound_move(tile_bound *b, const tile_step *s, uint32_t p, size_t n)
     (void)tile_bound_errs(&old, false, b->x.e);
     b->x.as = num_widened(s->dst.store->dtype);
     cast_row(&b->x, n, as);
-    tile_bound_binary(b, NUM_ADD, false, n);
+    tile_bound_binary(b, tile_combine_func(s->insn.combine), false, n);
 }
 
 // Results of partition p before they are stored, with their bounds, in b->x.
@@ -438,7 +438,9 @@ bound_step(tile_run *r, tile_step *s)
 {
     bool moves = s->op->op == NUM_OP_COPY || s->op->op == NUM_OP_DMA;
 
-    if (s->op->op == NUM_OP_LDW) {
+    if (r->indexed != NULL) {
+        tile_bound_indexed(s);
+    } else if (s->op->op == NUM_OP_LDW) {
         tile_bound_ldw(r, s);
     } else if (s->op->op == NUM_OP_MATMUL) {
         tile_bound_matmul(r, s);
@@ -446,7 +448,7 @@ bound_step(tile_run *r, tile_step *s)
         tile_bound_preduce(r, s);
     } else if (s->op->op == NUM_OP_SELECT) {
         run_select(r, s);
-    } else if (moves && !s->insn.accumulate &&
+    } else if (moves && s->insn.combine == NUM_C_WRITE &&
                s->dst.store->dtype == s->a.store->dtype) {
         run_move(r, s);
     } else {
@@ -516,7 +518,8 @@ bound_init(tile_bound *b, tile_run *r, double *const *err, const bool *cut)
 
         s->err = err[t];
         s->cut = cut != NULL && cut[t];
-        if (s->err == NULL && (kind == TIR_OUTPUT || kind == TIR_TEMP)) {
+        if (s->err == NULL &&
+            (kind == TIR_OUTPUT || kind == TIR_TEMP || kind == TIR_INOUT)) {
             s->err = ARENA_ARRAY(a, (size_t)s->elems, double);
         }
     }

@@ -51,6 +51,12 @@ void tile_bound_exec_part(tile_run *r, const tile_step *s, uint32_t p);
 void tile_bound_reduce(tile_bound *b, const tile_step *s, uint32_t p);
 void tile_bound_preduce(tile_run *r, tile_step *s);
 
+// ---- tile_bound_index.c
+
+// The transfer itself, too.
+void tile_bound_indexed(tile_step *s);
+num_binary tile_combine_func(num_combine c);
+
 // ---- tile_bound_matmul.c
 
 void tile_bound_matmul_init(tile_bound *b, arena *a);

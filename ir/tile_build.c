@@ -16,6 +16,22 @@ tile_engine_name(tile_engine e)
     return e < ENG_COUNT ? engine_names[e] : "?";
 }
 
+bool
+tile_is_transfer(num_op op)
+{
+    return op == NUM_OP_DMA || op == NUM_OP_DMA_GATHER ||
+           op == NUM_OP_DMA_SCATTER;
+}
+
+const tile_ref *
+tile_indexed(const tile_op *op)
+{
+    if (op->op == NUM_OP_DMA_SCATTER) {
+        return &op->dst;
+    }
+    return op->op == NUM_OP_DMA_GATHER ? &op->a : NULL;
+}
+
 tile_fn *
 tile_fn_new(arena *a, const char *name, const char *target)
 {

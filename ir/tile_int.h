@@ -22,6 +22,7 @@ typedef struct {
     uint8_t *init; // a byte an element: written; NULL: all of them are
     double *err;   // error analysis only; NULL: exact
     bool cut;      // reads of err give 0
+    bool whole;    // known to be written all over
 } tile_store;
 
 // An operand with the counters applied, in elements of its store.
@@ -59,6 +60,7 @@ typedef struct {
     const tile_store *store;
     int64_t elem;
     uint32_t need[2], have[2]; // weights
+    num_index index;
 } tile_fault;
 
 typedef struct tile_run {
@@ -72,6 +74,7 @@ typedef struct tile_run {
     num_word *scratch;
     void (*exec)(struct tile_run *r, tile_step *s);
     void *ctx;
+    const tile_ref *indexed; // of the operation at hand: tile_indexed
     tile_fault fault;
 } tile_run;
 

@@ -291,6 +291,7 @@ parse_declarations(tile_parser *p)
     } kinds[] = {{"input", TIR_INPUT},
                  {"output", TIR_OUTPUT},
                  {"temp", TIR_TEMP},
+                 {"inout", TIR_INOUT},
                  {"const", TIR_CONST}};
     size_t k;
 

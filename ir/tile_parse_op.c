@@ -392,6 +392,14 @@ parse_sources(tile_parser *p, tile_op *op)
                parse_ref(p, &op->b);
     case NUM_OP_IOTA: return parse_iota(p, op);
     case NUM_OP_MATMUL: return parse_matmul(p, op);
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER:
+        if (!parse_ref(p, &op->a) || !tile_lex_expect_word(p, "by") ||
+            !parse_ref(p, &op->b)) {
+            return false;
+        }
+        op->skip = tile_lex_accept_word(p, "skip");
+        return true;
     default: return true; // no sources, or not in tile IR
     }
     return true;
@@ -418,6 +426,25 @@ parse_tokens(tile_parser *p, const char *word, tile_token *t, uint32_t max,
     return true;
 }
 
+// =, and where the operation can combine, += max= min=.
+static bool
+parse_assign(tile_parser *p, tile_op *op)
+{
+    bool combines = op->op == NUM_OP_DMA || op->op == NUM_OP_DMA_SCATTER;
+
+    if (combines && tile_lex_accept_word(p, "max")) {
+        op->combine = NUM_C_MAX;
+    } else if (combines && tile_lex_accept_word(p, "min")) {
+        op->combine = NUM_C_MIN;
+    } else if ((combines || op->op == NUM_OP_MATMUL) &&
+               tile_lex_accept(p, "+=")) {
+        op->combine = combines ? NUM_C_ADD : NUM_C_WRITE;
+        op->accumulate = !combines;
+        return true;
+    }
+    return tile_lex_expect(p, "=");
+}
+
 // From the partitions to the sources.
 static bool
 parse_operands(tile_parser *p, tile_op *op)
@@ -440,10 +467,7 @@ parse_operands(tile_parser *p, tile_op *op)
     if (!parse_ref(p, &op->dst)) {
         return false;
     }
-    if (op->op == NUM_OP_MATMUL || op->op == NUM_OP_DMA) {
-        op->accumulate = tile_lex_accept(p, "+=");
-    }
-    return (op->accumulate || tile_lex_expect(p, "=")) && parse_sources(p, op);
+    return parse_assign(p, op) && parse_sources(p, op);
 }
 
 bool

@@ -265,6 +265,13 @@ static void
 print_sources(printer *p, const tile_op *op)
 {
     switch (op->op) {
+    case NUM_OP_DMA_GATHER:
+    case NUM_OP_DMA_SCATTER:
+        print_ref(p, &op->a);
+        strbuf_put(p->out, STR(" by "));
+        print_ref(p, &op->b);
+        strbuf_put(p->out, op->skip ? STR(" skip") : STR(""));
+        break;
     case NUM_OP_COPY:
     case NUM_OP_REDUCE:
     case NUM_OP_PREDUCE:
@@ -301,6 +308,19 @@ print_sources(printer *p, const tile_op *op)
     }
 }
 
+static const char *
+assignment(const tile_op *op)
+{
+    switch (op->combine) {
+    case NUM_C_ADD: return "+=";
+    case NUM_C_MAX: return "max=";
+    case NUM_C_MIN: return "min=";
+    case NUM_C_WRITE:
+    case NUM_C_COUNT: break;
+    }
+    return op->accumulate || op->nfirst != 0 ? "+=" : "=";
+}
+
 static void
 print_tokens(printer *p, const char *word, uint32_t n, const tile_token *t)
 {
@@ -327,8 +347,7 @@ print_op(printer *p, const tile_op *op)
         print_parts(p, op);
         if (op->dst.id != TILE_ABSENT) {
             print_ref(p, &op->dst);
-            strbuf_printf(p->out, "%s",
-                          op->accumulate || op->nfirst != 0 ? " += " : " = ");
+            strbuf_printf(p->out, " %s ", assignment(op));
         }
         print_sources(p, op);
     }
@@ -346,6 +365,7 @@ kind_name(tir_kind k)
     case TIR_INPUT: return "input";
     case TIR_OUTPUT: return "output";
     case TIR_TEMP: return "temp";
+    case TIR_INOUT: return "inout";
     case TIR_CONST: return "const";
     }
     return "?";

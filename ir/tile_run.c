@@ -257,6 +257,10 @@ resolve(tile_run *r, const tile_ref *ref, int64_t parts, tile_view *v,
     v->store = ref->hbm ? &r->tensor[ref->id] : &r->buf[ref->id];
     v->pstep = ref->hbm ? ref->pstep : v->store->row;
     v->base = ref->hbm ? off : off + (int64_t)ref->part * v->store->row;
+    if (ref == r->indexed) {
+        v->parts = 1; // a step separates blocks, not partitions
+        return true;
+    }
     return *empty || is_inside(r, ref, v, off);
 }
 
@@ -315,8 +319,8 @@ fill_insn(tile_run *r, tile_step *s)
     in->iota_part = op->iota_part;
     memcpy(in->iota_step, op->iota_step, sizeof in->iota_step);
     in->accumulate = accumulates(r, op);
-    in->combine =
-        op->op == NUM_OP_DMA && op->accumulate ? NUM_C_ADD : NUM_C_WRITE;
+    in->combine = op->combine;
+    in->skip = op->skip;
     if (s->dst.store != NULL) {
         in->dst = tile_view_num(&s->dst);
     }
@@ -337,6 +341,7 @@ resolve_op(tile_run *r, tile_step *s, bool *empty)
     int64_t parts = tile_count_at(&op->parts, r->counter);
     int64_t dst_parts = parts;
 
+    r->indexed = tile_indexed(op);
     if (op->op == NUM_OP_MATMUL || op->op == NUM_OP_PREDUCE) {
         dst_parts = tile_count_at(&op->dst_parts, r->counter);
     }
@@ -373,7 +378,53 @@ check_weights(tile_run *r, const tile_step *s)
 static bool
 reads_dst(const tile_step *s)
 {
-    return s->op->op == NUM_OP_SELECT || s->insn.accumulate;
+    bool gathers = s->op->op == NUM_OP_DMA_GATHER;
+
+    return s->op->op == NUM_OP_SELECT || s->insn.accumulate ||
+           s->insn.combine != NUM_C_WRITE || (gathers && s->insn.skip);
+}
+
+// An index may name any block: all of the tensor must be there.
+static bool
+check_whole(tile_run *r, tile_store *s)
+{
+    const uint8_t *zero;
+
+    if (s->init == NULL || s->whole || s->elems == 0) {
+        return true;
+    }
+    zero = memchr(s->init, 0, (size_t)s->elems);
+    s->whole = zero == NULL;
+    return s->whole || fault_at(r, D_TILE_UNINIT, s, zero - s->init);
+}
+
+static bool
+check_indexed(tile_run *r, const tile_step *s)
+{
+    const tile_view *v = r->indexed == &s->op->dst ? &s->dst : &s->a;
+    int64_t bytes = (int64_t)num_dtype_bytes(v->store->dtype);
+
+    if (!check_whole(r, v->store)) {
+        return false;
+    }
+    if (!num_index_outside(&s->insn, v->base * bytes,
+                           (uint64_t)(v->store->elems * bytes),
+                           &r->fault.index)) {
+        return true;
+    }
+    return fault_at(r, D_TILE_INDEX, v->store, 0);
+}
+
+static bool
+check_reads(tile_run *r, const tile_step *s)
+{
+    const tile_ref *in = r->indexed;
+    bool a = in == &s->op->a && in != NULL, dst = in == &s->op->dst;
+
+    return (a || check_read(r, &s->a)) && check_read(r, &s->b) &&
+           check_read(r, &s->v0) && check_read(r, &s->v1) &&
+           (dst || !reads_dst(s) || check_read(r, &s->dst)) &&
+           (in == NULL || check_indexed(r, s));
 }
 
 static bool
@@ -394,13 +445,13 @@ run_op(tile_run *r, const tile_op *op)
         return true;
     }
     fill_insn(r, &s);
-    if (!check_read(r, &s.a) || !check_read(r, &s.b) || !check_read(r, &s.v0) ||
-        !check_read(r, &s.v1) || (reads_dst(&s) && !check_read(r, &s.dst)) ||
-        !check_weights(r, &s)) {
+    if (!check_reads(r, &s) || !check_weights(r, &s)) {
         return false;
     }
     r->exec(r, &s);
-    mark_written(&s.dst);
+    if (r->indexed != &op->dst) {
+        mark_written(&s.dst);
+    }
     return true;
 }
 
@@ -588,6 +639,9 @@ tile_run_report(const tile_run *r, diags *d)
         diag(d, at, f->id, f->need[0], f->need[1], f->have[0], f->have[1]);
     } else if (f->id == D_TILE_RANGE) {
         diag(d, at, f->id, what, (long long)f->elem, f->store->name);
+    } else if (f->id == D_TILE_INDEX) {
+        diag(d, at, f->id, what, (long long)f->index.value, f->index.part,
+             (unsigned long long)f->index.elem, f->store->name);
     } else if (f->id == D_TILE_UNINIT) {
         diag(d, at, f->id, what, describe_elem(r, d->a));
     } else {

@@ -36,7 +36,7 @@ verify_tensor(tile_verifier *v, const tir_tensor *t, map *names)
         fail_tensor(v, t, "its name is taken");
     }
     map_put_str(names, str_of(t->name), 1);
-    if (t->kind < TIR_INPUT || t->kind > TIR_CONST || t->dtype <= DT_NONE ||
+    if (t->kind < TIR_INPUT || t->kind > TIR_INOUT || t->dtype <= DT_NONE ||
         t->dtype >= DT_COUNT || t->rank > TIR_RANK) {
         fail_tensor(v, t, "it has no valid kind, type or rank");
         return;
@@ -252,7 +252,7 @@ static void
 verify_engine(tile_verifier *v)
 {
     const tile_op *op = v->op;
-    bool moves = op->op == NUM_OP_DMA || op->op == NUM_OP_NONE;
+    bool moves = tile_is_transfer(op->op) || op->op == NUM_OP_NONE;
     bool multiplies = op->op == NUM_OP_LDW || op->op == NUM_OP_MATMUL;
 
     if (op->engine <= ENG_NONE || op->engine >= ENG_COUNT) {
@@ -262,7 +262,7 @@ verify_engine(tile_verifier *v)
     } else if (!moves && op->engine == ENG_SYNC) {
         tile_fail_op(v, "the sync engine does no arithmetic");
     }
-    if (op->queue > 16 || (op->op == NUM_OP_DMA && op->queue == 0) ||
+    if (op->queue > 16 || (tile_is_transfer(op->op) && op->queue == 0) ||
         (!moves && op->queue != 0)) {
         tile_fail_op(v, "transfers have a queue 1 to 16, nothing else has");
     }
@@ -293,7 +293,7 @@ verify_spaces(tile_verifier *v)
                       (op->s1.is_vec && in_psum(fn, &op->s1.vec));
     bool psum = reads_psum || in_psum(fn, &op->dst);
 
-    if (op->op == NUM_OP_DMA && psum) {
+    if (tile_is_transfer(op->op) && psum) {
         tile_fail_op(v, "dma does not reach PSUM");
     }
     if (op->engine == ENG_GPSIMD && psum) {
@@ -427,6 +427,54 @@ verify_same_size(tile_verifier *v, const char *name, const tile_ref *r,
     }
 }
 
+// x * y, of which at most one is ragged.
+static bool
+count_product(const tile_count *x, const tile_count *y, tile_count *out)
+{
+    int64_t n;
+    tile_aff zero = {0};
+
+    if (tile_count_is_const(x, &n)) {
+        *out = *y;
+    } else if (tile_count_is_const(y, &n)) {
+        *out = *x;
+    } else {
+        return false;
+    }
+    return mul_i64(out->max, n, &out->max) &&
+           tile_aff_madd(&zero, &out->rem, n, &out->rem);
+}
+
+// The operand on chip has a block for each element of the index.
+static void
+verify_blocks(tile_verifier *v)
+{
+    const tile_op *op = v->op;
+    const tile_ref *block = tile_indexed(op);
+    const tile_ref *chip = block == &op->dst ? &op->a : &op->dst;
+    tile_count x, y, product, size;
+    num_dtype t;
+
+    if (!block->hbm || chip->hbm || op->b.hbm) {
+        tile_fail_op(v, "an index in SBUF chooses blocks of a tensor");
+        return;
+    }
+    t = v->fn->bufs.at[op->b.id].dtype;
+    if (t != DT_I32 && t != DT_U32) {
+        tile_fail_op(v, "its index is of i32 or u32");
+    }
+    if (chip->id == op->b.id && chip == &op->dst) {
+        tile_fail_op(v, "it overwrites the buffer of its index");
+    }
+    if (!tile_ref_size(block, block->ndim, &x) ||
+        !tile_ref_size(&op->b, op->b.ndim, &y) ||
+        !count_product(&x, &y, &product) ||
+        !tile_ref_size(chip, chip->ndim, &size) ||
+        !tile_count_same(&product, &size)) {
+        tile_fail_op(v, "it has not a block for each element of its index");
+    }
+}
+
 static void
 verify_sizes(tile_verifier *v)
 {
@@ -434,6 +482,10 @@ verify_sizes(tile_verifier *v)
     uint32_t ndim = op->a.ndim;
 
     if (op->op == NUM_OP_LDW || !takes(op, NUM_A)) {
+        return;
+    }
+    if (tile_indexed(op) != NULL) {
+        verify_blocks(v);
         return;
     }
     if (op->op == NUM_OP_REDUCE) {
@@ -493,9 +545,16 @@ verify_accumulate(tile_verifier *v)
 {
     const tile_op *op = v->op;
 
-    if ((op->accumulate && op->op != NUM_OP_MATMUL && op->op != NUM_OP_DMA) ||
-        (op->nfirst != 0 && op->op != NUM_OP_MATMUL)) {
+    bool combines = op->op == NUM_OP_DMA || op->op == NUM_OP_DMA_SCATTER;
+
+    if ((op->accumulate && op->op != NUM_OP_MATMUL) ||
+        (op->nfirst != 0 && op->op != NUM_OP_MATMUL) ||
+        op->combine >= NUM_C_COUNT ||
+        (op->combine != NUM_C_WRITE && !combines)) {
         tile_fail_op(v, "it does not accumulate");
+    }
+    if (op->skip && tile_indexed(op) == NULL) {
+        tile_fail_op(v, "it has no index to skip");
     }
     if (op->nfirst > TILE_LOOPS || (op->nfirst != 0 && op->accumulate)) {
         tile_fail_op(v, "it accumulates always or except first, not both");

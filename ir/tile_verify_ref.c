@@ -200,7 +200,7 @@ verify_bounds(tile_verifier *v, const char *name, const tile_ref *r,
     const char *store = r->hbm ? fn->tensors.at[r->id].name : b->name;
     int64_t lo, hi, limit;
 
-    if (v->dead || is_empty(r, parts)) {
+    if (v->dead || is_empty(r, parts) || r == tile_indexed(v->op)) {
         return true;
     }
     limit = r->hbm ? tir_elems(&fn->tensors.at[r->id]) : b->elems;
@@ -253,8 +253,8 @@ tile_verify_ref(tile_verifier *v, const char *name, const tile_ref *r,
     if (r->id >= (r->hbm ? v->fn->tensors.n : v->fn->bufs.n)) {
         return fail(v, name, "it is missing");
     }
-    if (r->hbm && v->op->op != NUM_OP_DMA) {
-        return fail(v, name, "only dma reaches tensors");
+    if (r->hbm && !tile_is_transfer(v->op->op)) {
+        return fail(v, name, "only transfers reach tensors");
     }
     if (!is_small(r->pstep) || (r->hbm ? r->part != 0 : r->pstep != 0)) {
         return fail(v, name, "buffers have a partition, tensors a step");

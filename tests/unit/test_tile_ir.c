@@ -599,11 +599,13 @@ static const char *const every_text =
     "  input @x: bf16[1000, 512]\n"
     "  temp @s: f8e4m3[]\n"
     "  output @y: f32[1000, 512]\n"
+    "  inout @z: f32[4]\n"
     "  const @c: u8[2, 2] = hex \"00ff7f80\"\n"
     "  sem s0: q3 -> vector credits 2\n"
     "  sem s1: vector -> tensor credits 0\n"
     "  sem s2: scalar -> sync credits 1\n"
     "  sbuf %keep: f32[128, 16] slots 1 at 0 by 64\n"
+    "  sbuf %at: i32[128, 4] slots 1 at 64 by 16\n"
     "  vector mark wait s0*2 post s1*3\n"
     "  sync mark q3 wait s2 post s0\n"
     "  for i1 < 8 {\n"
@@ -636,6 +638,11 @@ static const char *const every_text =
     "    tensor matmul [128 -> 128] %acc[0; (1,512)] += %x_0[0; (1,512)] "
     "wait s1, s1*2\n"
     "    gpsimd dma q1 [1] @y[0; 0*p; (1,4)] += %keep[0; (1,4)]\n"
+    "    gpsimd dma q1 [1] @y[0; 0*p; (1,4)] max= %keep[0; (1,4)]\n"
+    "    gpsimd dma_gather q1 [128] %keep[0; (1,4)] = @x[i1; 64*p; (1,2)] by "
+    "%at[0; (1,2)] skip\n"
+    "    gpsimd dma_scatter q1 [128] @y[0; 512*p; (1,4)] min= %keep[0; (1,4)] "
+    "by %at[0]\n"
     "  }\n"
     "}\n";
 
@@ -761,7 +768,8 @@ static const struct {
      "  vector fill.f32 [8] %t[0] = 0.0\n",
      "the buffer does not live here", D_TILE_OPERAND},
     // kinds of operands
-    {"  vector copy [8] %a[0] = @x[0; 8*p]\n", "only dma", D_TILE_OPERAND},
+    {"  vector copy [8] %a[0] = @x[0; 8*p]\n", "only transfers",
+     D_TILE_OPERAND},
     {"  vector fill.f32 [8] %a[0; (1,70000)] = 0.0\n", "does not fit its field",
      D_TILE_OPERAND},
     {"  vector fill.f32 [200] %a[0] = 0.0\n", "partitions", D_TILE_OP},
