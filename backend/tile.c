@@ -6,7 +6,7 @@
 // any smaller is an error. See docs/design/lowering.md.
 #include "backend/tile_int.h"
 
-enum { MAX_GROUP = 64, PAD_ELEMS = 2048, LOAD_QUEUE_COUNT = 4 };
+enum { MAX_GROUP = 64, PAD_ELEMS = 2048 };
 
 static bool
 is_empty_range(const tir_op *op, uint32_t from, uint32_t to)
@@ -19,27 +19,8 @@ is_empty_range(const tir_op *op, uint32_t from, uint32_t to)
 
 // ---- padded copies
 
-static void
-store_chunk(lower *lw, uint32_t buf, uint32_t tensor, tile_aff off,
-            int64_t parts, int64_t elems, int64_t pitch)
-{
-    tile_op *o = tile_add_op(lw->out, lw->body, NUM_OP_DMA, ENG_GPSIMD);
-    o->at = lw->at;
-    o->queue = 1 + LOAD_QUEUE_COUNT + lw->nstore++ % LOAD_QUEUE_COUNT;
-    o->parts = o->dst_parts = tile_count_const(parts);
-    o->b.id = TILE_ABSENT;
-    o->dst = (tile_ref){.hbm = true,
-                        .id = hbm_tensor(lw, tensor),
-                        .off = off,
-                        .pstep = pitch,
-                        .ndim = 1};
-    o->a = (tile_ref){.id = buf, .off = tile_aff_const(0), .ndim = 1};
-    o->dst.dim[0].step = o->a.dim[0].step = 1;
-    o->dst.dim[0].count = o->a.dim[0].count = elems;
-}
-
-// Writes one value to every element of a tensor, seen as rows.
-static void
+// The tensor is seen as rows.
+void
 fill_tensor(lower *lw, uint32_t tensor, num_word value, num_as as)
 {
     const tir_tensor *t = &lw->in->tensors.at[tensor];
@@ -54,37 +35,44 @@ fill_tensor(lower *lw, uint32_t tensor, num_word value, num_as as)
     dom.free[0].count = row;
     tile_val v = val_new(lw, &dom, 1, as, t->dtype, 1, "fill");
     emit_fill(lw, &dom, &v, value);
-    int64_t whole = n / (lanes * row), rest = n % (lanes * row);
-    uint32_t scope = lw->body;
-    if (whole) {
-        uint32_t loop = lower_loop(lw, whole);
-        tile_aff off = loop == TILE_ABSENT ? tile_aff_const(0)
-                                           : tile_aff_loop(loop, lanes * row);
-        store_chunk(lw, v.buf, tensor, off, lanes, row, row);
+    flat_piece piece[3];
+    uint32_t pieces = flat_pieces(n, lanes, row, piece), scope = lw->body;
+    for (uint32_t i = 0; i < pieces; i++) {
+        uint32_t loop = lower_loop(lw, piece[i].trip);
+        tile_op *o = tile_add_op(lw->out, lw->body, NUM_OP_DMA, ENG_GPSIMD);
+        o->at = lw->at;
+        o->queue = next_store_queue(lw);
+        o->parts = o->dst_parts = tile_count_const(piece[i].parts);
+        o->b.id = TILE_ABSENT;
+        o->dst = flat_ref(lw, tensor, &piece[i], loop);
+        o->a = (tile_ref){.id = v.buf, .off = tile_aff_const(0), .ndim = 1};
+        o->a.dim[0].step = 1;
+        o->a.dim[0].count = piece[i].elems;
         lw->body = scope;
     }
-    tile_aff off = tile_aff_const(whole * lanes * row);
-    if (rest / row)
-        store_chunk(lw, v.buf, tensor, off, rest / row, row, row);
-    off.c += rest / row * row;
-    if (rest % row)
-        store_chunk(lw, v.buf, tensor, off, 1, rest % row, row);
     lw->body = parent;
 }
 
+// Says why the last attempt failed.
 static bool
+report_misfit(const lower *lw, const tir_op *op)
+{
+    const char *name = lw->in->tensors.at[op->out].name;
+    if (lw->bad_index)
+        diag(lw->cx->d, op->at, D_TILE_BLOCKS, name);
+    else if (lw->too_deep)
+        diag(lw->cx->d, op->at, D_TILE_TOO_DEEP, name, TILE_LOOPS);
+    else
+        diag(lw->cx->d, op->at, D_TILE_TOO_LARGE, name,
+             (unsigned long long)lw->cx->target->sbuf_bytes);
+    return false;
+}
+
+bool
 lower_alone(lower *lw, uint32_t op)
 {
     const tir_op *o = op == SYNTHETIC ? lw->synthetic : &lw->in->ops.at[op];
-    if (lower_group(lw, &op, 1, o->nout))
-        return true;
-    const tir_tensor *t = &lw->in->tensors.at[o->out];
-    if (lw->too_deep)
-        diag(lw->cx->d, o->at, D_TILE_TOO_DEEP, t->name, TILE_LOOPS);
-    else
-        diag(lw->cx->d, o->at, D_TILE_TOO_LARGE, t->name,
-             (unsigned long long)lw->cx->target->sbuf_bytes);
-    return false;
+    return lower_group(lw, &op, 1, o->nout) || report_misfit(lw, o);
 }
 
 // The constant everywhere, then the tensor where it lies inside.
@@ -124,21 +112,12 @@ lower_padded(lower *lw, const tir_op *op)
 static bool
 is_map_over(const lower *lw, const tir_op *first, const tir_op *op)
 {
-    if (op->nred || op->nout != first->nout || tir_is_pad(lw->in, op))
+    if (op->kind != TIR_MAP || op->group || op->nred ||
+        op->nout != first->nout || tir_is_pad(lw->in, op))
         return false;
     for (uint32_t i = 0; i < op->nout; i++)
         if (op->extent[i] != first->extent[i])
             return false;
-    return true;
-}
-
-static bool
-is_identity(const tir_read *r, uint32_t rank)
-{
-    for (uint32_t d = 0; d < rank; d++)
-        for (uint32_t i = 0; i < TIR_INDICES; i++)
-            if (r->sub[d].c || r->sub[d].k[i] != (i == d))
-                return false;
     return true;
 }
 
@@ -152,7 +131,7 @@ reads_in_place(const lower *lw, const uint32_t *ops, uint32_t n,
         for (uint32_t i = 0; i < n; i++) {
             if (lw->in->ops.at[ops[i]].out != op->reads.at[r].tensor)
                 continue;
-            if (!is_identity(&op->reads.at[r], op->nout))
+            if (!read_is_identity(&op->reads.at[r], op->nout))
                 return false;
             any = true;
         }
@@ -167,7 +146,8 @@ collect_eviction(const lower *lw, uint32_t at, uint32_t *ops)
     ops[0] = at;
     while (at + n < lw->in->ops.n && n < MAX_GROUP) {
         const tir_op *op = &lw->in->ops.at[at + n];
-        if (!is_map_over(lw, first, op) || !reads_in_place(lw, ops, n, op))
+        if (!is_map_over(lw, first, op) || !reads_in_place(lw, ops, n, op) ||
+            overwrites_read(lw, ops, n, op->out))
             break;
         ops[n] = at + n;
         n++;
@@ -193,14 +173,16 @@ pays_on_array(const tir_op *op, const tir_contraction *c)
 static bool
 goes_on_array(const lower *lw, const tir_op *op, tir_contraction *c)
 {
-    return tir_as_contraction(lw->in, op, c) && pays_on_array(op, c);
+    return op->kind == TIR_MAP && !op->group &&
+           tir_as_contraction(lw->in, op, c) && pays_on_array(op, c);
 }
 
 static bool
 is_plain(const lower *lw, const tir_op *op)
 {
     tir_contraction c;
-    return !is_empty_range(op, 0, op->nout + op->nred) &&
+    return op->kind == TIR_MAP && !op->group &&
+           !is_empty_range(op, 0, op->nout + op->nred) &&
            !tir_is_pad(lw->in, op) && !goes_on_array(lw, op, &c);
 }
 
@@ -225,8 +207,7 @@ collect_group(const lower *lw, uint32_t at, uint32_t *ops, uint32_t *common)
 
 // ---- the walk
 
-// A reduction over nothing is its identity everywhere.
-static bool
+void
 lower_identity(lower *lw, const tir_op *op)
 {
     num_as as = op->nodes.at[op->root].as;
@@ -236,7 +217,6 @@ lower_identity(lower *lw, const tir_op *op)
         lw, op->out,
         num_cast(num_widened(dtype), as, num_reduce_identity(op->reduce, as)),
         num_widened(dtype));
-    return true;
 }
 
 // Lowers the operations from 'at' on that go together; *done says how many.
@@ -247,10 +227,24 @@ lower_next(lower *lw, uint32_t at, uint32_t *done)
     uint32_t ops[MAX_GROUP], common, n;
     tir_contraction c;
     *done = 1;
+    lw->at = op->at;
+    switch (op->kind) {
+    case TIR_RESHAPE:
+        if (lw->storage[op->src] != lw->storage[op->out])
+            copy_tensor(lw, op->src, op->out);
+        return true;
+    case TIR_SCATTER: return lower_scatter(lw, op) || report_misfit(lw, op);
+    case TIR_SORT:
+    case TIR_MAP: break;
+    }
+    if (op->group)
+        return lower_recurrence(lw, at, done);
     if (is_empty_range(op, 0, op->nout))
         return true;
-    if (is_empty_range(op, op->nout, op->nout + op->nred))
-        return lower_identity(lw, op);
+    if (is_empty_range(op, op->nout, op->nout + op->nred)) {
+        lower_identity(lw, op);
+        return true;
+    }
     if (tir_is_pad(lw->in, op))
         return lower_padded(lw, op);
     if (goes_on_array(lw, op, &c)) {
@@ -292,6 +286,10 @@ count_reads(lower *lw)
         const tir_op *op = &lw->in->ops.at[i];
         for (uint32_t r = 0; r < op->reads.n; r++)
             lw->uses[op->reads.at[r].tensor]++;
+        if (op->kind == TIR_SORT || op->kind == TIR_RESHAPE)
+            lw->uses[op->src]++;
+        if (op->kind == TIR_SCATTER && op->init != TIR_ABSENT)
+            lw->uses[op->init]++;
     }
 }
 
@@ -306,9 +304,11 @@ pass_tile(pass_ctx *cx)
     lw.local = ARENA_ARRAY(cx->a, tensors, tile_local);
     for (uint32_t i = 0; i < tensors; i++)
         lw.hbm_id[i] = TILE_ABSENT;
+    storage_plan(&lw);
     for (uint32_t i = 0; i < tensors; i++) {
         tir_kind kind = cx->tensor->tensors.at[i].kind;
-        if (kind == TIR_INPUT || kind == TIR_OUTPUT)
+        bool beside = cx->tensor->tensors.at[i].updates && lw.storage[i] == i;
+        if ((kind == TIR_INPUT || kind == TIR_OUTPUT) && !beside)
             hbm_tensor(&lw, i);
     }
     if (!fits_hbm(cx, lw.out))
@@ -317,6 +317,7 @@ pass_tile(pass_ctx *cx)
     for (uint32_t at = 0, done; at < cx->tensor->ops.n; at += done)
         if (!lower_next(&lw, at, &done))
             return false;
+    copy_updates(&lw);
     cx->tile = lw.out;
     return fits_hbm(cx, lw.out);
 }

@@ -67,13 +67,25 @@ lower_loop(lower *lw, int64_t trip)
 }
 
 uint32_t
-hbm_tensor(lower *lw, uint32_t tensor)
+next_load_queue(lower *lw)
 {
-    if (lw->hbm_id[tensor] == TILE_ABSENT) {
-        lw->hbm_id[tensor] = lw->out->tensors.n;
-        vec_push(lw->a, &lw->out->tensors, lw->in->tensors.at[tensor]);
-    }
-    return lw->hbm_id[tensor];
+    return 1 + lw->nload++ % LOAD_QUEUES;
+}
+
+uint32_t
+next_store_queue(lower *lw)
+{
+    return 1 + LOAD_QUEUES + lw->nstore++ % STORE_QUEUES;
+}
+
+bool
+read_is_identity(const tir_read *r, uint32_t rank)
+{
+    for (uint32_t d = 0; d < rank; d++)
+        for (uint32_t i = 0; i < TIR_INDICES; i++)
+            if (r->dyn[d] || r->sub[d].c || r->sub[d].k[i] != (i == d))
+                return false;
+    return true;
 }
 
 // An affine function of the indices at the tile's origin.
@@ -85,6 +97,44 @@ aff_over(const tile_domain *dom, const tir_aff *x)
         if (x->k[i])
             r = tile_aff_add(r, tile_aff_scale(dom->base[i], x->k[i]));
     return r;
+}
+
+uint32_t
+pinned_index(const lower *lw, const tir_op *op)
+{
+    return lw->in_time && op->group ? op->time : DOM_NONE;
+}
+
+bool
+sub_range_over(const lower *lw, const tir_op *op, const tir_aff *sub,
+               int64_t *lo, int64_t *hi)
+{
+    uint32_t pin = pinned_index(lw, op);
+    *lo = *hi = sub->c;
+    for (uint32_t i = 0; i < op->nout + op->nred; i++) {
+        int64_t first = i == pin ? lw->time_lo : 0, a, b;
+        int64_t last = i == pin ? lw->time_hi : op->extent[i] - 1;
+        if (!mul_i64(sub->k[i], first, &a) || !mul_i64(sub->k[i], last, &b) ||
+            !add_i64(*lo, min_i64(a, b), lo) ||
+            !add_i64(*hi, max_i64(a, b), hi))
+            return false;
+    }
+    return true;
+}
+
+bool
+read_needs_index(const lower *lw, const tir_op *op, const tir_read *rd)
+{
+    const tir_tensor *t = &lw->in->tensors.at[rd->tensor];
+    for (uint32_t d = 0; d < t->rank; d++) {
+        int64_t lo, hi;
+        if (rd->dyn[d])
+            return true;
+        if (rd->has_fill && (!sub_range_over(lw, op, &rd->sub[d], &lo, &hi) ||
+                             lo < 0 || hi >= t->shape[d]))
+            return true;
+    }
+    return false;
 }
 
 tile_ref
@@ -284,7 +334,7 @@ emit_load(lower *lw, const tile_ref *src, const tile_val *v,
           const tile_count *parts)
 {
     tile_op *o = tile_add_op(lw->out, lw->body, NUM_OP_DMA, ENG_SYNC);
-    o->queue = 1 + lw->nload++ % LOAD_QUEUES;
+    o->queue = next_load_queue(lw);
     o->parts = o->dst_parts = *parts;
     o->b.id = TILE_ABSENT;
     o->a = *src;
@@ -381,7 +431,7 @@ val_store(lower *lw, const tile_domain *dom, const tile_val *v, uint32_t tensor,
     tile_ref dst = hbm_ref(lw, dom, tensor, sub, &mask);
     dst.id = hbm_tensor(lw, tensor);
     tile_op *o = lower_op(lw, dom, NUM_OP_DMA, ENG_GPSIMD);
-    o->queue = 1 + LOAD_QUEUES + lw->nstore++ % STORE_QUEUES;
+    o->queue = next_store_queue(lw);
     o->dst = dst;
     o->a = val_ref(dom, v, mask);
 }
@@ -403,14 +453,16 @@ sbuf_bytes(const lower *lw, uint32_t first)
 lower_mark
 lower_save(lower *lw)
 {
-    lw->too_deep = false;
+    lw->too_deep = lw->bad_index = false;
     return (lower_mark){.bufs = lw->out->bufs.n,
                         .loops = lw->out->loops.n,
                         .ops = lw->out->ops.n,
                         .items = lw->out->loops.at[lw->body].items.n,
                         .nload = lw->nload,
                         .nstore = lw->nstore,
-                        .nevict = lw->nevict};
+                        .nevict = lw->nevict,
+                        .ngather = lw->ngather,
+                        .nscatter = lw->nscatter};
 }
 
 // Drops a vector's elements from 'n' on; what is added later must be zero.
@@ -428,6 +480,8 @@ restore(lower *lw, lower_mark m)
     lw->nload = m.nload;
     lw->nstore = m.nstore;
     lw->nevict = m.nevict;
+    lw->ngather = m.ngather;
+    lw->nscatter = m.nscatter;
     lw->loads.n = 0;
 }
 
@@ -448,7 +502,8 @@ lower_keep(lower *lw, lower_mark m)
     for (uint32_t i = m.bufs; i < lw->out->bufs.n; i++)
         if (runs_once(lw->out, lw->out->bufs.at[i].home))
             lw->out->bufs.at[i].slots = 1; // nothing to rotate through
-    if (!lw->too_deep && sbuf_bytes(lw, m.bufs) <= lw->cx->target->sbuf_bytes)
+    if (!lw->too_deep && !lw->bad_index &&
+        sbuf_bytes(lw, m.bufs) <= lw->cx->target->sbuf_bytes)
         return true;
     restore(lw, m);
     return false;

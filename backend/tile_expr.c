@@ -12,22 +12,34 @@ typedef struct {
     uint32_t *uses; // by node, how many are still to come
 } expr;
 
-static bool
-is_bitwise(num_binary f)
-{
-    return f == NUM_AND || f == NUM_OR || f == NUM_XOR || f == NUM_SHL ||
-           f == NUM_SHR;
-}
+// What the vector engine computes. The general engine does everything else;
+// the scalar engine takes the f32 functions that are not here.
+static const bool vector_unary[NUM_U_COUNT] = {
+    [NUM_COPY] = true,  [NUM_NEG] = true,    [NUM_ABS] = true,
+    [NUM_SIGN] = true,  [NUM_FLOOR] = true,  [NUM_CEIL] = true,
+    [NUM_ROUND] = true, [NUM_TRUNC] = true,  [NUM_RELU] = true,
+    [NUM_RECIP] = true, [NUM_SQUARE] = true, [NUM_ISNAN] = true,
+};
+
+// Functions of integers and bools that the vector engine has.
+static const bool vector_bits[NUM_B_COUNT] = {
+    [NUM_AND] = true, [NUM_OR] = true, [NUM_XOR] = true, [NUM_SHL] = true,
+    [NUM_SHR] = true, [NUM_EQ] = true, [NUM_NE] = true,  [NUM_LT] = true,
+    [NUM_LE] = true,  [NUM_GT] = true, [NUM_GE] = true,
+};
+
+// Functions of floats that are long programs.
+static const bool general_float[NUM_B_COUNT] = {
+    [NUM_MOD] = true,
+    [NUM_POW] = true,
+    [NUM_ATAN2] = true,
+};
 
 tile_engine
 engine_binary(num_binary f, num_as as)
 {
-    if (as == NUM_AS_F32)
-        return f == NUM_POW || f == NUM_ATAN2 || f == NUM_MOD ? ENG_GPSIMD
-                                                              : ENG_VECTOR;
-    if (as == NUM_AS_BOOL || is_bitwise(f) || num_is_compare(f))
-        return ENG_VECTOR;
-    return ENG_GPSIMD;
+    bool vector = as == NUM_AS_F32 ? !general_float[f] : vector_bits[f];
+    return vector ? ENG_VECTOR : ENG_GPSIMD;
 }
 
 static tile_engine
@@ -35,21 +47,7 @@ engine_unary(num_unary f, num_as as)
 {
     if (as != NUM_AS_F32)
         return f == NUM_NOT ? ENG_VECTOR : ENG_GPSIMD;
-    switch (f) {
-    case NUM_NEG:
-    case NUM_ABS:
-    case NUM_SIGN:
-    case NUM_FLOOR:
-    case NUM_CEIL:
-    case NUM_ROUND:
-    case NUM_TRUNC:
-    case NUM_RELU:
-    case NUM_SQUARE:
-    case NUM_RECIP:
-    case NUM_ISNAN:
-    case NUM_COPY: return ENG_VECTOR;
-    default: return ENG_SCALAR;
-    }
+    return vector_unary[f] ? ENG_VECTOR : ENG_SCALAR;
 }
 
 void
@@ -218,24 +216,36 @@ lower_select(expr *x, const tir_node *n)
     return r;
 }
 
-static tile_val
-lower_affine(expr *x, const tir_node *n)
+tile_val
+emit_affine(lower *lw, const tile_domain *dom, const tile_aff *base,
+            const tir_aff *steps)
 {
-    const tile_domain *dom = x->dom;
+    int64_t part = dom->part == DOM_NONE ? 0 : steps->k[dom->part];
     dim_mask mask = 0;
     for (uint32_t d = 0; d < dom->nfree; d++)
-        if (n->aff.k[dom->free[d].index])
+        if (steps->k[dom->free[d].index])
             mask |= 1u << d;
-    tile_val r = val_new(x->lw, dom, mask, NUM_AS_I32, DT_I32, 2, "iota");
-    tile_op *o = lower_op(x->lw, dom, NUM_OP_IOTA, ENG_GPSIMD);
+    if (!mask && !part && !base->n)
+        return (tile_val){.kind = VAL_IMM,
+                          .as = NUM_AS_I32,
+                          .imm = (num_word)(uint64_t)base->c};
+    tile_val r = val_new(lw, dom, mask, NUM_AS_I32, DT_I32, 2, "iota");
+    tile_op *o = lower_op(lw, dom, NUM_OP_IOTA, ENG_GPSIMD);
     o->dst = val_ref(dom, &r, mask);
-    o->iota_base = aff_over(dom, &n->aff);
-    o->iota_part = dom->part == DOM_NONE ? 0 : n->aff.k[dom->part];
+    o->iota_base = *base;
+    o->iota_part = part;
     uint32_t k = 0;
     for (uint32_t d = 0; d < dom->nfree; d++)
         if (mask >> d & 1u)
-            o->iota_step[k++] = n->aff.k[dom->free[d].index];
+            o->iota_step[k++] = steps->k[dom->free[d].index];
     return r;
+}
+
+static tile_val
+lower_affine(expr *x, const tir_node *n)
+{
+    tile_aff base = aff_over(x->dom, &n->aff);
+    return emit_affine(x->lw, x->dom, &base, &n->aff);
 }
 
 // A tensor of the nest: its row's dimensions are the domain's, the others any
@@ -262,6 +272,20 @@ lower_local(expr *x, const tir_read *rd)
 }
 
 static tile_val
+lower_read(expr *x, const tir_read *rd)
+{
+    tile_val dyn[TIR_RANK] = {0};
+    if (x->lw->local[rd->tensor].present)
+        return lower_local(x, rd);
+    if (!read_needs_index(x->lw, x->op, rd))
+        return val_load(x->lw, x->dom, rd->tensor, rd->sub, DT_NONE);
+    for (uint32_t d = 0; d < x->lw->in->tensors.at[rd->tensor].rank; d++)
+        if (rd->dyn[d])
+            dyn[d] = x->val[rd->dyn[d]];
+    return val_gather(x->lw, x->dom, x->op, rd, dyn);
+}
+
+static tile_val
 lower_node(expr *x, uint32_t i, num_dtype want)
 {
     const tir_node *n = &x->op->nodes.at[i];
@@ -271,12 +295,7 @@ lower_node(expr *x, uint32_t i, num_dtype want)
         return (tile_val){.kind = VAL_IMM, .as = n->as, .imm = n->imm};
     case TIR_N_AFFINE: return lower_affine(x, n);
     case TIR_N_GATHER:
-    case TIR_N_READ: {
-        const tir_read *rd = &x->op->reads.at[n->read];
-        if (x->lw->local[rd->tensor].present)
-            return lower_local(x, rd);
-        return val_load(x->lw, x->dom, rd->tensor, rd->sub, DT_NONE);
-    }
+    case TIR_N_READ: return lower_read(x, &x->op->reads.at[n->read]);
     case TIR_N_UNARY: return lower_unary(x, n, dtype);
     case TIR_N_BINARY: return lower_binary(x, n, dtype);
     case TIR_N_SELECT: return lower_select(x, n);
@@ -292,14 +311,45 @@ lower_node(expr *x, uint32_t i, num_dtype want)
     return (tile_val){0};
 }
 
+// Adds 'by' to the uses of what a node needs.
 static void
-count_uses(const tir_op *op, uint32_t *uses)
+count_args(const tir_op *op, const tir_node *n, uint32_t *uses, uint32_t by)
 {
-    uses[op->root]++;
+    for (uint32_t k = 0; k < 3; k++)
+        if (n->arg[k])
+            uses[n->arg[k]] += by;
+    if (n->kind != TIR_N_GATHER)
+        return;
+    for (uint32_t d = 0; d < TIR_RANK; d++)
+        if (op->reads.at[n->read].dyn[d])
+            uses[op->reads.at[n->read].dyn[d]] += by;
+}
+
+static expr
+expr_new(lower *lw, const tile_domain *dom, const tir_op *op,
+         const uint32_t *nodes, uint32_t n)
+{
+    expr x = {.lw = lw, .dom = dom, .op = op};
+    x.val = ARENA_ARRAY(lw->a, op->nodes.n, tile_val);
+    x.uses = ARENA_ARRAY(lw->a, op->nodes.n, uint32_t);
+    for (uint32_t i = 0; i < n; i++)
+        x.uses[nodes[i]]++;
     for (uint32_t i = op->nodes.n; i-- > 1;)
-        for (uint32_t k = 0; uses[i] && k < 3; k++)
-            if (op->nodes.at[i].arg[k])
-                uses[op->nodes.at[i].arg[k]]++;
+        if (x.uses[i])
+            count_args(op, &op->nodes.at[i], x.uses, 1);
+    return x;
+}
+
+// 'root' gives 'dtype' itself where its instruction can round.
+static void
+expr_run(expr *x, uint32_t root, num_dtype dtype)
+{
+    for (uint32_t i = 1; i < x->op->nodes.n; i++) {
+        if (!x->uses[i])
+            continue;
+        x->val[i] = lower_node(x, i, i == root ? dtype : DT_NONE);
+        count_args(x->op, &x->op->nodes.at[i], x->uses, UINT32_MAX);
+    }
 }
 
 // Whether the root's instruction can round to the stored type itself.
@@ -312,26 +362,23 @@ rounds_itself(const tir_node *n)
 tile_val
 expr_root(lower *lw, const tile_domain *dom, const tir_op *op, num_dtype dtype)
 {
-    expr x = {.lw = lw, .dom = dom, .op = op};
-    x.val = ARENA_ARRAY(lw->a, op->nodes.n, tile_val);
-    x.uses = ARENA_ARRAY(lw->a, op->nodes.n, uint32_t);
-    count_uses(op, x.uses);
-    const tir_node *root = &op->nodes.at[op->root];
-    for (uint32_t i = 1; i < op->nodes.n; i++) {
-        if (!x.uses[i])
-            continue;
-        num_dtype want = DT_NONE;
-        if (i == op->root && dtype != DT_NONE && rounds_itself(root))
-            want = dtype;
-        x.val[i] = lower_node(&x, i, want);
-        for (uint32_t k = 0; k < 3; k++)
-            if (op->nodes.at[i].arg[k])
-                x.uses[op->nodes.at[i].arg[k]]--;
-    }
+    expr x = expr_new(lw, dom, op, &op->root, 1);
+    expr_run(&x, op->root,
+             rounds_itself(&op->nodes.at[op->root]) ? dtype : DT_NONE);
     tile_val v = x.val[op->root];
     if (dtype == DT_NONE)
         return v;
     if (v.kind == VAL_IMM || val_dtype(lw, &v) != dtype || val_in_psum(lw, &v))
         return val_copy(lw, dom, &v, v.kind == VAL_REF ? v.mask : 0, dtype);
     return v;
+}
+
+void
+expr_nodes(lower *lw, const tile_domain *dom, const tir_op *op,
+           const uint32_t *nodes, uint32_t n, tile_val *out)
+{
+    expr x = expr_new(lw, dom, op, nodes, n);
+    expr_run(&x, 0, DT_NONE);
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = x.val[nodes[i]];
 }

@@ -69,7 +69,9 @@ typedef struct {
     arena *a;
     const tir_fn *in;
     tile_fn *out;
-    uint32_t *hbm_id;        // tensor -> tensor of out, TILE_ABSENT: none yet
+    uint32_t *storage;       // tensor -> the tensor in whose memory it lies
+    bool *is_updated;        // inputs: an output takes over the memory
+    uint32_t *hbm_id;        // storage -> tensor of out, TILE_ABSENT: none yet
     uint32_t *uses;          // tensor -> number of reads
     tile_local *local;       // tensor -> where it is on chip
     VEC(tile_load) loads;    // of the current nest
@@ -78,7 +80,14 @@ typedef struct {
     const tir_op *synthetic; // what SYNTHETIC in a list of operations means
     const int64_t *shift;    // added to where it is stored, by dimension
     uint32_t nload, nstore, nevict; // counters that rotate queues and engines
-    bool too_deep;                  // a loop did not fit the machine's nesting
+    uint32_t ngather, nscatter;
+    bool too_deep;  // a loop did not fit the machine's nesting
+    bool bad_index; // a place does not fit a 32-bit index
+    // Recurrences: the time index of operations that have one has this value,
+    // which lies in time_lo .. time_hi.
+    bool in_time;
+    tile_aff time;
+    int64_t time_lo, time_hi;
     loc at;
 } lower;
 
@@ -100,6 +109,8 @@ bool box_of(const lower *lw, const tile_domain *dom, uint32_t tensor,
 
 tile_count count_ragged(int64_t tile, int64_t extent, tile_aff base);
 num_dtype dtype_of_as(num_as as);
+// x[i0, i1, ..]: every subscript its own index.
+bool read_is_identity(const tir_read *r, uint32_t rank);
 // Row-major stride of dimension d of a tensor, elements.
 int64_t tensor_stride(const tir_tensor *t, uint32_t d);
 // The HBM operand that a read touches over the domain, its free dimensions
@@ -130,14 +141,53 @@ tile_op *lower_op(lower *lw, const tile_domain *dom, num_op op,
                   tile_engine engine);
 bool val_in_psum(const lower *lw, const tile_val *v);
 num_dtype val_dtype(const lower *lw, const tile_val *v);
-uint32_t hbm_tensor(lower *lw, uint32_t tensor);
 tile_aff aff_over(const tile_domain *dom, const tir_aff *x);
+// The index of the op that lw->time is the value of, or DOM_NONE.
+uint32_t pinned_index(const lower *lw, const tir_op *op);
+// Least and greatest value of a subscript where the op is lowered.
+NODISCARD bool sub_range_over(const lower *lw, const tir_op *op,
+                              const tir_aff *sub, int64_t *lo, int64_t *hi);
+// Whether a read can be outside its tensor, or its place depends on data.
+bool read_needs_index(const lower *lw, const tir_op *op, const tir_read *rd);
 // A loop under the current body, which becomes the current body; with trip 1,
 // none (gives TILE_ABSENT).
 uint32_t lower_loop(lower *lw, int64_t trip);
 
+// The queue of the next load or store.
+uint32_t next_load_queue(lower *lw);
+uint32_t next_store_queue(lower *lw);
+
+// ---- tile_storage.c: tensors in HBM
+
+// Decides what shares memory.
+void storage_plan(lower *lw);
+// The tensor of the tile IR that holds a tensor.
+uint32_t hbm_tensor(lower *lw, uint32_t tensor);
+// Whether one of ops[0..n) reads the input whose memory 'out' overwrites.
+bool overwrites_read(const lower *lw, const uint32_t *ops, uint32_t n,
+                     uint32_t out);
+// A tensor seen as rows: 'trip' times parts x elems from element 'at' on.
+typedef struct {
+    int64_t at, trip, parts, elems;
+} flat_piece;
+// n elements in rows of 'row', up to 'lanes' at once: how many pieces.
+uint32_t flat_pieces(int64_t n, int64_t lanes, int64_t row, flat_piece out[3]);
+// A piece in the iteration of 'loop' (TILE_ABSENT: the only one).
+tile_ref flat_ref(lower *lw, uint32_t tensor, const flat_piece *p,
+                  uint32_t loop);
+// The elements of one tensor to another, row-major.
+void copy_tensor(lower *lw, uint32_t from, uint32_t to);
+// Outputs that were computed beside the inputs they update.
+void copy_updates(lower *lw);
+
 // ---- tile_expr.c: expressions
 
+// Values of some nodes of the op over the domain (node 0: VAL_NONE).
+void expr_nodes(lower *lw, const tile_domain *dom, const tir_op *op,
+                const uint32_t *nodes, uint32_t n, tile_val *out);
+// base + steps of the partition and the free dimensions that 'steps' has.
+tile_val emit_affine(lower *lw, const tile_domain *dom, const tile_aff *base,
+                     const tir_aff *steps);
 // The op's root over the domain, rounded to 'dtype' when not DT_NONE; always a
 // VAL_REF then.
 tile_val expr_root(lower *lw, const tile_domain *dom, const tir_op *op,
@@ -151,7 +201,52 @@ void emit_fill(lower *lw, const tile_domain *dom, const tile_val *dst,
                num_word imm);
 tile_engine engine_binary(num_binary f, num_as as);
 
-// ---- tile_nest.c, tile_matmul.c, tile_pad.c
+// ---- tile.c
+
+// Writes one value to every element of a tensor.
+void fill_tensor(lower *lw, uint32_t tensor, num_word value, num_as as);
+// A reduction over nothing is its identity everywhere.
+void lower_identity(lower *lw, const tir_op *op);
+// One operation in a nest of its own; false with a diagnostic.
+NODISCARD bool lower_alone(lower *lw, uint32_t op);
+
+// ---- tile_gather.c: places that depend on data
+
+// What a read finds, each element at its own place; dyn: the values of its
+// data-dependent subscripts, by dimension.
+tile_val val_gather(lower *lw, const tile_domain *dom, const tir_op *op,
+                    const tir_read *rd, const tile_val *dyn);
+// Stores or combines v at the op's target, where 'guard' (VAL_NONE: always)
+// holds, in the order of the domain.
+void val_scatter(lower *lw, const tile_domain *dom, const tir_op *op,
+                 const tile_val *dyn, const tile_val *guard, const tile_val *v);
+
+// ---- tile_time.c
+
+// The group of operations that begins at ops[first]; *done: how many.
+NODISCARD bool lower_recurrence(lower *lw, uint32_t first, uint32_t *done);
+
+// ---- tile_scatter.c
+
+NODISCARD bool lower_scatter(lower *lw, const tir_op *op);
+
+// ---- tile_nest.c, tile_matmul.c
+
+// How the row dimensions of a group are covered.
+typedef struct {
+    uint32_t common; // row dimensions
+    uint32_t part;   // the one on partitions, or DOM_NONE
+    uint32_t nfree;  // row dimensions that are free, innermost last
+    uint32_t free[NUM_DIMS];
+    int64_t tile; // of free[0]; its extent: not tiled
+} row_plan;
+// Opens the loops over an op's row dimensions; fills the row part of the
+// domain.
+void open_rows(lower *lw, const row_plan *p, const tir_op *op,
+               tile_domain *dom);
+// A body of its own for a nest, so that what is loaded once for all its
+// iterations lives no longer than it; gives the body around it.
+uint32_t open_scope(lower *lw);
 
 // Lowers ops[first .. first + n) as one nest; false when it does not fit on
 // chip (nothing is left behind).
@@ -162,11 +257,10 @@ uint32_t group_common(const lower *lw, const uint32_t *ops, uint32_t n,
 // A contraction and the maps ops[1..n) fused into its eviction.
 bool lower_contraction(lower *lw, const tir_contraction *c, const uint32_t *ops,
                        uint32_t n);
-void lower_pad(lower *lw, uint32_t op);
 // Where an attempt at a nest begins.
 typedef struct {
     uint32_t bufs, loops, ops, items;
-    uint32_t nload, nstore, nevict;
+    uint32_t nload, nstore, nevict, ngather, nscatter;
 } lower_mark;
 lower_mark lower_save(lower *lw);
 // Whether the nest emitted since then fits the machine; if not, it is undone.

@@ -11,15 +11,6 @@
 
 enum { FREE_ELEMS = 4096, AP_DIMS = NUM_DIMS, MAX_COUNT = 65535 };
 
-// How the row dimensions of a group are covered.
-typedef struct {
-    uint32_t common; // row dimensions
-    uint32_t part;   // the one on partitions, or DOM_NONE
-    uint32_t nfree;  // row dimensions that are free, innermost last
-    uint32_t free[NUM_DIMS];
-    int64_t tile; // of free[0]; its extent: not tiled
-} nest_plan;
-
 static const tir_op *
 group_op(const lower *lw, const uint32_t *ops, uint32_t i)
 {
@@ -43,6 +34,9 @@ static uint32_t
 read_common(const tir_read *r, uint32_t rank, uint32_t common)
 {
     uint32_t k = 0;
+    for (uint32_t d = 0; d < rank; d++)
+        if (r->dyn[d])
+            return 0;
     while (k < common && k < rank && sub_is_index(&r->sub[k], k))
         k++;
     for (; k > 0; k--) {
@@ -54,6 +48,27 @@ read_common(const tir_read *r, uint32_t rank, uint32_t common)
             break;
     }
     return k;
+}
+
+// The rows of an input that an op overwrites must be those that others of its
+// group read in the same row tile: how many of 'common' dimensions can be rows.
+static uint32_t
+update_common(const lower *lw, const tir_op *op, const tir_op *by,
+              uint32_t common)
+{
+    const tir_tensor *out = &lw->in->tensors.at[op->out];
+    for (uint32_t r = 0; r < by->reads.n && common; r++) {
+        const tir_read *rd = &by->reads.at[r];
+        const tir_tensor *t = &lw->in->tensors.at[rd->tensor];
+        if (lw->storage[rd->tensor] != lw->storage[op->out] ||
+            lw->in->tensors.at[lw->storage[op->out]].kind != TIR_INPUT)
+            continue;
+        for (uint32_t d = 0; d < t->rank; d++)
+            if (t->rank != out->rank || t->shape[d] != out->shape[d])
+                return 0;
+        common = read_common(rd, t->rank, common);
+    }
+    return common;
 }
 
 uint32_t
@@ -72,6 +87,8 @@ group_common(const lower *lw, const uint32_t *ops, uint32_t n, uint32_t common,
             k = read_common(&o->reads.at[r], lw->in->tensors.at[t].rank, k);
         }
     }
+    for (uint32_t i = 0; i < n; i++)
+        k = update_common(lw, o, group_op(lw, ops, i), k);
     for (uint32_t d = 0; d < k; d++)
         if (o->extent[d] != group_op(lw, ops, 0)->extent[d])
             k = d;
@@ -93,26 +110,32 @@ extras(const tir_op *op, uint32_t common)
 // The widest part of the partitions wins; the innermost dimension, which is
 // contiguous in memory, only when nothing else is there or after it.
 static uint32_t
-choose_part(const tir_op *op, uint32_t common, bool has_extras, int64_t lanes)
+choose_part(const lower *lw, const tir_op *op, uint32_t common, bool has_extras)
 {
-    uint32_t n = common, best = DOM_NONE;
+    int64_t lanes = lw->cx->target->partitions;
+    uint32_t n = common, best = DOM_NONE, pinned = pinned_index(lw, op);
+    if (!has_extras && n > 0 && n - 1 == pinned)
+        n--;
     if (!has_extras && n > 0)
         n--;
     for (uint32_t i = 0; i < n; i++)
-        if (best == DOM_NONE ||
-            min_i64(op->extent[i], lanes) >= min_i64(op->extent[best], lanes))
+        if (i == pinned)
+            continue;
+        else if (best == DOM_NONE || min_i64(op->extent[i], lanes) >=
+                                         min_i64(op->extent[best], lanes))
             best = i;
     if (best != DOM_NONE && op->extent[best] == 1)
         best = DOM_NONE;
     return best;
 }
 
-static nest_plan
+static row_plan
 plan_rows(const lower *lw, const uint32_t *ops, uint32_t n, uint32_t common,
           int64_t cap)
 {
     const tir_op *first = group_op(lw, ops, 0);
-    nest_plan p = {.common = common};
+    uint32_t pinned = pinned_index(lw, first);
+    row_plan p = {.common = common};
     int64_t extra = 1;
     uint32_t dims = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -120,11 +143,11 @@ plan_rows(const lower *lw, const uint32_t *ops, uint32_t n, uint32_t common,
         extra = max_i64(extra, extras(op, common));
         dims = (uint32_t)max_i64(dims, op->nout + op->nred - common);
     }
-    p.part = choose_part(first, common, dims > 0, lw->cx->target->partitions);
+    p.part = choose_part(lw, first, common, dims > 0);
     int64_t elems = extra;
     uint32_t rev[NUM_DIMS];
     for (uint32_t i = common; i-- > 0 && p.nfree + dims < AP_DIMS;) {
-        if (i == p.part || first->extent[i] == 1)
+        if (i == p.part || i == pinned || first->extent[i] == 1)
             continue;
         int64_t tile = min_i64(first->extent[i], cap / elems);
         if (tile <= 1)
@@ -141,7 +164,7 @@ plan_rows(const lower *lw, const uint32_t *ops, uint32_t n, uint32_t common,
 }
 
 static bool
-is_planned_free(const nest_plan *p, uint32_t index)
+is_planned_free(const row_plan *p, uint32_t index)
 {
     for (uint32_t i = 0; i < p->nfree; i++)
         if (p->free[i] == index)
@@ -157,17 +180,19 @@ loop_base(uint32_t loop, int64_t k)
     return loop == TILE_ABSENT ? tile_aff_const(0) : tile_aff_loop(loop, k);
 }
 
-// Opens the loops over the row dimensions; fills the row part of the domain.
-static void
-open_rows(lower *lw, const nest_plan *p, const int64_t *extent,
-          tile_domain *dom)
+void
+open_rows(lower *lw, const row_plan *p, const tir_op *op, tile_domain *dom)
 {
+    const int64_t *extent = op->extent;
     int64_t lanes = lw->cx->target->partitions;
+    uint32_t pinned = pinned_index(lw, op);
     dom->part = p->part;
     dom->parts = tile_count_const(1);
     for (uint32_t i = 0; i < p->common; i++) {
         dom->base[i] = tile_aff_const(0);
-        if (i == p->part) {
+        if (i == pinned) {
+            dom->base[i] = lw->time;
+        } else if (i == p->part) {
             int64_t t = min_i64(extent[i], lanes);
             dom->base[i] = loop_base(lower_loop(lw, ceil_div(extent[i], t)), t);
             dom->parts = count_ragged(t, extent[i], dom->base[i]);
@@ -303,9 +328,7 @@ forget_locals(lower *lw, const uint32_t *ops, uint32_t n)
     lw->loads.n = 0;
 }
 
-// A body of its own for the nest, so that what is loaded once for all its
-// iterations lives no longer than it.
-static uint32_t
+uint32_t
 open_scope(lower *lw)
 {
     uint32_t parent = lw->body;
@@ -315,12 +338,12 @@ open_scope(lower *lw)
 }
 
 static bool
-try_group(lower *lw, const uint32_t *ops, uint32_t n, const nest_plan *p)
+try_group(lower *lw, const uint32_t *ops, uint32_t n, const row_plan *p)
 {
     lower_mark m = lower_save(lw);
     uint32_t parent = open_scope(lw);
     tile_domain rows = {0};
-    open_rows(lw, p, group_op(lw, ops, 0)->extent, &rows);
+    open_rows(lw, p, group_op(lw, ops, 0), &rows);
     for (uint32_t i = 0; i < n; i++)
         lower_one(lw, &rows, ops, n, i, p->common);
     forget_locals(lw, ops, n);
@@ -389,10 +412,10 @@ try_chunked(lower *lw, uint32_t at, int64_t cap)
     lower_mark m = lower_save(lw);
     uint32_t parent = open_scope(lw);
     lw->at = op->at;
-    nest_plan p = {.common = op->nout};
-    p.part = choose_part(op, op->nout, true, lw->cx->target->partitions);
+    row_plan p = {.common = op->nout};
+    p.part = choose_part(lw, op, op->nout, true);
     tile_domain rows = {.nindex = op->nout + op->nred};
-    open_rows(lw, &p, op->extent, &rows);
+    open_rows(lw, &p, op, &rows);
     num_as as = op->nodes.at[op->root].as;
     tile_val acc = val_new(lw, &rows, 0, as, dtype_of_as(as), 2, "acc");
     emit_fill(lw, &rows, &acc, num_reduce_identity(op->reduce, as));
@@ -435,7 +458,7 @@ lower_group(lower *lw, const uint32_t *ops, uint32_t n, uint32_t common)
 {
     bool whole = extras_fit(lw, ops, n, common);
     for (int64_t cap = FREE_ELEMS; whole && cap >= 1; cap /= 2) {
-        nest_plan p = plan_rows(lw, ops, n, common, cap);
+        row_plan p = plan_rows(lw, ops, n, common, cap);
         if (try_group(lw, ops, n, &p))
             return true;
         if (p.nfree == 0)
