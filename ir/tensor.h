@@ -204,6 +204,10 @@ NODISCARD bool tir_verify(const tir_fn *fn, diags *d);
 // everything else is written. f32 register arithmetic; reductions go through
 // their indices in row-major order from the identity, one step at a time.
 NODISCARD bool tir_eval(const tir_fn *fn, void *const *buf, diags *d);
+// The same; ordered[t] is set for the tensors whose bits may depend on the order
+// of a float sum or product that rounded on the way.
+NODISCARD bool tir_eval_orders(const tir_fn *fn, void *const *buf,
+                               bool *ordered, diags *d);
 
 // The reference: real arithmetic in binary64. val[t][e] is the value; err[t][e]
 // bounds its distance from exact real arithmetic (binary64 rounding only).

@@ -496,8 +496,35 @@ eval_at(const run *r, uint32_t at)
     return eval_map(&b, r->buf[op->out]);
 }
 
+static bool
+sums_floats(const tir_op *op)
+{
+    return (op->reduce == NUM_R_SUM || op->reduce == NUM_R_PROD) &&
+           op->kind == TIR_MAP && op->nodes.at[op->root].as == NUM_AS_F32;
+}
+
+// Operations [at, at + n) were evaluated since num_env_forget. What their
+// expressions rounded counts as well: such results are not exact anyway.
+static void
+note_orders(const tir_fn *fn, uint32_t at, uint32_t n, bool *ordered)
+{
+    bool is = false;
+    for (uint32_t o = at; o < at + n; o++) {
+        const tir_op *op = &fn->ops.at[o];
+        is |= sums_floats(op) && num_env_rounded();
+        for (uint32_t i = 0; i < op->reads.n; i++)
+            is |= ordered[op->reads.at[i].tensor];
+        if (op->kind == TIR_SORT || op->kind == TIR_RESHAPE)
+            is |= ordered[op->src];
+        if (op->kind == TIR_SCATTER && op->init != TIR_ABSENT)
+            is |= ordered[op->init];
+    }
+    for (uint32_t o = at; o < at + n; o++)
+        ordered[fn->ops.at[o].out] = is;
+}
+
 bool
-tir_eval(const tir_fn *fn, void *const *buf, diags *d)
+tir_eval_orders(const tir_fn *fn, void *const *buf, bool *ordered, diags *d)
 {
     num_env env = num_env_enter();
     const void **in = ARENA_ARRAY(fn->a, fn->tensors.n, const void *);
@@ -507,10 +534,19 @@ tir_eval(const tir_fn *fn, void *const *buf, diags *d)
     uint32_t n = 1;
     for (uint32_t o = 0; n && o < fn->ops.n; o += n) {
         arena_mark mark = arena_save(fn->a);
+        num_env_forget();
         n = eval_at(&r, o);
+        if (ordered)
+            note_orders(fn, o, n, ordered);
         if (n) // a diagnostic may be in the same arena
             arena_restore(fn->a, mark);
     }
     num_env_leave(env);
     return n > 0;
+}
+
+bool
+tir_eval(const tir_fn *fn, void *const *buf, diags *d)
+{
+    return tir_eval_orders(fn, buf, NULL, d);
 }

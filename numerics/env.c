@@ -18,6 +18,18 @@ num_env_leave(num_env saved)
 {
     _mm_setcsr(saved.mxcsr);
 }
+
+void
+num_env_forget(void)
+{
+    _mm_setcsr(_mm_getcsr() & ~(unsigned)_MM_EXCEPT_MASK);
+}
+
+bool
+num_env_rounded(void)
+{
+    return _mm_getcsr() & _MM_EXCEPT_INEXACT;
+}
 #else
 // Elsewhere the ABI's default mode is what we need.
 num_env
@@ -30,5 +42,16 @@ void
 num_env_leave(num_env saved)
 {
     (void)saved;
+}
+
+void
+num_env_forget(void)
+{
+}
+
+bool
+num_env_rounded(void)
+{
+    return true;
 }
 #endif

@@ -345,5 +345,9 @@ typedef struct {
 } num_env;
 num_env num_env_enter(void);
 void num_env_leave(num_env saved);
+// Between the two: forgets, and tells, whether some float operation since then
+// rounded. Where the host cannot tell, it says yes.
+void num_env_forget(void);
+bool num_env_rounded(void);
 
 #endif
