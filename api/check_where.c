@@ -82,6 +82,8 @@ see_transfer(void *ctx, uint32_t queue, const rt_record *r)
 void
 check_find_writers(check_cx *cx)
 {
+    if (rt_needs_data(cx->p->rt))
+        return; // it cannot run without
     for (uint32_t i = 0; i < cx->rows.n; i++) {
         sy_check_row *row = &cx->rows.at[i];
         uint32_t k = 0;

@@ -150,6 +150,7 @@ api_status(rt_outcome outcome)
     case RT_DONE: return SY_OK;
     case RT_FAULT: return SY_FAULT;
     case RT_LIMIT: return SY_LIMIT;
+    case RT_NEEDS_DATA: return SY_OK; // every run is checked as it goes
     }
     return SY_INTERNAL;
 }

@@ -151,6 +151,7 @@ typedef struct {
     uint64_t count;        // loop: trip count
     uint32_t count_reg;    // loop: its register; 0: immediate
     uint32_t body;         // loop: instructions up to its endloop, excluded
+    uint32_t rd;           // reg_load
     isa_cond cond;         // branch
     uint32_t ra, rb;       // branch: rb 0: imm is the operand
     int64_t imm;           // branch

@@ -4,7 +4,8 @@
 // written before, only where it may write, ordered against all others. Control
 // and addresses do not depend on data, and what a run does to tokens does not
 // depend on the order, so that one run speaks for all
-// (docs/design/certify.md).
+// (docs/design/certify.md). Where they do depend on data, the same looks are
+// taken beside the interpreter, and speak for all orders with those data.
 #include "runtime/runtime_int.h"
 
 typedef struct {
@@ -480,8 +481,8 @@ typedef struct {
 
 // Bitmaps of what is written, and 1 GiB for all else: far beyond what compiled
 // programs need. Engines that give tokens for nobody to take would need more.
-static size_t
-memory_for(const rt_program *p)
+size_t
+certify_memory(const rt_program *p)
 {
     size_t bytes = (size_t)1 << 30;
     for (uint32_t i = 0; i < p->ntensors; i++)
@@ -489,32 +490,45 @@ memory_for(const rt_program *p)
     return bytes;
 }
 
-static rt_outcome
-certify_in_arena(arena *a, void *ctx)
+rt_consumer
+certify_begin(arena *a, const rt_program *p, diags *d)
 {
-    const certify_args *args = ctx;
-    certifier c = {.p = args->p, .d = args->d, .a = a};
-    arena_limit(a, memory_for(c.p));
-    c.written = written_new(a, c.p);
-    c.race = race_new(a, c.p, c.d);
-    c.by_count = map_new(a);
-    c.whole = ARENA_ARRAY(a, c.p->ntensors, fp_shape *);
+    certifier *c = ARENA_NEW(a, certifier);
+    *c = (certifier){.p = p, .d = d, .a = a};
+    c->written = written_new(a, p);
+    c->race = race_new(a, p, d);
+    c->by_count = map_new(a);
+    c->whole = ARENA_ARRAY(a, p->ntensors, fp_shape *);
     uint64_t slots = 0;
     for (isa_engine e = ISA_ENG_TENSOR; e < ISA_ENG_COUNT; e++) {
-        c.slot_base[e] = slots;
-        slots += (uint64_t)c.p->code[e].n * NUM_OPERANDS;
-        c.slot[e] =
-            ARENA_ARRAY(a, (size_t)c.p->code[e].n * NUM_OPERANDS, shape_slot);
+        c->slot_base[e] = slots;
+        slots += (uint64_t)p->code[e].n * NUM_OPERANDS;
+        c->slot[e] =
+            ARENA_ARRAY(a, (size_t)p->code[e].n * NUM_OPERANDS, shape_slot);
     }
-    rt_consumer watch = {.ctx = &c,
+    return (rt_consumer){.ctx = c,
                          .start = on_start,
                          .transfer = on_transfer,
                          .give = on_give,
                          .take = on_take,
                          .end = on_end};
+}
+
+rt_outcome
+certify_end(const rt_consumer *watch, rt_outcome out)
+{
+    return out == RT_DONE ? check_outputs(watch->ctx) : out;
+}
+
+static rt_outcome
+certify_in_arena(arena *a, void *ctx)
+{
+    const certify_args *args = ctx;
+    arena_limit(a, certify_memory(args->p));
+    rt_consumer watch = certify_begin(a, args->p, args->d);
     rt_order order = {.max_insns = args->max_insns};
-    rt_outcome out = machine_run(a, c.p, &order, &watch, 1, c.d);
-    return out == RT_DONE ? check_outputs(&c) : out;
+    return certify_end(&watch,
+                       machine_run(a, args->p, &order, &watch, 1, args->d));
 }
 
 rt_outcome
@@ -522,6 +536,8 @@ rt_certify_limited(const rt_program *p, uint64_t max_insns, diags *d)
 {
     if (p->state->certified)
         return RT_DONE;
+    if (p->needs_data)
+        return RT_NEEDS_DATA;
     certify_args args = {p, d, max_insns};
     rt_outcome out = rt_in_arena(certify_in_arena, &args, "certify", d);
     p->state->certified = out == RT_DONE;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference interpreter: executes records on simulated memories through
 // num_exec, which is the meaning of every instruction. Only certified programs
-// run, so that nothing is checked here again but indices, which are data.
+// run, so that nothing is checked here again but indices, which are data. A
+// program whose control or addresses are data is certified as it runs.
 #include "runtime/runtime_int.h"
 
 enum {
@@ -169,6 +170,17 @@ on_transfer(void *ctx, uint32_t queue, const rt_record *r)
     return execute(ctx, r);
 }
 
+static bool
+on_load(void *ctx, const rt_record *r, int64_t *value)
+{
+    const interp *m = ctx;
+    num_view v;
+    set_view(m, &r->ref[NUM_A], &v);
+    num_word w = num_load(v.dtype, v.base);
+    *value = v.dtype == DT_U32 ? (int64_t)w : (int64_t)(int32_t)w;
+    return true;
+}
+
 // ---- entry
 
 static void
@@ -193,37 +205,85 @@ typedef struct {
     uint8_t *const *bind;
     const rt_consumer *watch;
     diags *d;
+    bool checks; // the program depends on data and was not looked at yet
+    bool aside;  // outputs go to memory of our own
 } interp_args;
+
+static uint8_t *const *
+inputs_alone(arena *a, const rt_program *p, uint8_t *const *bind)
+{
+    uint8_t **in = ARENA_ARRAY(a, p->ntensors, uint8_t *);
+    for (uint32_t i = 0; bind && i < p->ntensors; i++)
+        in[i] = p->tensor[i].kind == OBJ_TENSOR_OUTPUT ? NULL : bind[i];
+    return in;
+}
+
+// Beside the interpreter's memory, and as much as a certificate may take.
+static void
+limit_checks(arena *a, const rt_program *p)
+{
+    const isa_target *t = p->target;
+    size_t bytes =
+        certify_memory(p) + 2 * t->partitions * (t->sbuf_bytes + t->psum_bytes);
+    for (uint32_t i = 0; i < p->ntensors; i++)
+        bytes += p->tensor[i].bytes;
+    arena_limit(a, bytes);
+}
 
 static rt_outcome
 interpret_in_arena(arena *a, void *ctx)
 {
     const interp_args *args = ctx;
+    const rt_program *p = args->p;
     interp *m = ARENA_NEW(a, interp);
     m->d = args->d;
-    interp_init(m, a, args->p, args->bind);
-    rt_consumer consumers[2] = {{0}};
+    if (args->checks)
+        limit_checks(a, p);
+    interp_init(m, a, p,
+                args->aside ? inputs_alone(a, p, args->bind) : args->bind);
+    rt_consumer consumers[3] = {{0}};
     uint32_t n = 0;
+    if (args->checks)
+        consumers[n++] = certify_begin(a, p, args->d);
     if (args->watch)
         consumers[n++] = *args->watch;
-    consumers[n++] =
-        (rt_consumer){.ctx = m, .start = on_start, .transfer = on_transfer};
-    return machine_run(a, args->p, args->order, consumers, n, args->d);
+    consumers[n++] = (rt_consumer){
+        .ctx = m, .start = on_start, .transfer = on_transfer, .load = on_load};
+    rt_outcome out = machine_run(a, p, args->order, consumers, n, args->d);
+    return args->checks ? certify_end(&consumers[0], out) : out;
 }
 
+static rt_outcome
+interpret(const interp_args *args)
+{
+    // Outside of what running out of memory jumps over.
+    num_env env = num_env_enter();
+    interp_args copy = *args;
+    rt_outcome out = rt_in_arena(interpret_in_arena, &copy, "run", args->d);
+    num_env_leave(env);
+    return out;
+}
+
+// What is found in the fixed order holds in every order with these data. So a
+// run in another order comes after one that only looks.
 rt_outcome
 rt_interpret_watched(const rt_program *p, const rt_order *order,
                      uint8_t *const *bind, const rt_consumer *watch, diags *d)
 {
-    rt_outcome out = rt_certify_limited(p, order ? order->max_insns : 0, d);
-    if (out != RT_DONE)
-        return out;
-    interp_args args = {p, order, bind, watch, d};
-    // Outside of what running out of memory jumps over.
-    num_env env = num_env_enter();
-    out = rt_in_arena(interpret_in_arena, &args, "run", d);
-    num_env_leave(env);
-    return out;
+    static const rt_order plain = {0};
+    order = order ? order : &plain;
+    interp_args args = {p, order, bind, watch, d, false, false};
+    rt_outcome out = rt_certify_limited(p, order->max_insns, d);
+    if (out == RT_NEEDS_DATA) {
+        rt_order fixed = {.max_insns = order->max_insns};
+        interp_args look = {p, &fixed, bind, NULL, d, true, order->random};
+        if (!order->random)
+            look.watch = watch;
+        out = interpret(&look);
+        if (!order->random)
+            return out;
+    }
+    return out == RT_DONE ? interpret(&args) : out;
 }
 
 rt_outcome

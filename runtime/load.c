@@ -146,6 +146,12 @@ rt_load(arena *a, str object, diags *d)
 
 // ---- what a program holds
 
+bool
+rt_needs_data(const rt_program *p)
+{
+    return p->needs_data;
+}
+
 const char *
 rt_kernel(const rt_program *p)
 {

@@ -155,6 +155,18 @@ issue_transfer(machine *m, rt_record *r)
 // ---- engines
 
 static bool
+load_register(machine *m, const rt_record *r)
+{
+    int64_t *reg = &m->engine[r->engine].seq.reg[r->insn->rd];
+    for (uint32_t i = 0; i < m->nconsumers; i++)
+        if (m->consumer[i].load)
+            return m->consumer[i].load(m->consumer[i].ctx, r, reg);
+    diag(m->d, rt_loc(m->p, r->engine, r->index), D_RT_NEEDS_DATA,
+         rt_insn_text(m->p, r->engine, r->index, m->d));
+    return false;
+}
+
+static bool
 start(machine *m, rt_record *r)
 {
     for (uint32_t i = 0; i < m->nconsumers; i++)
@@ -163,6 +175,8 @@ start(machine *m, rt_record *r)
             return false;
     if (r->insn->queue)
         return issue_transfer(m, r);
+    if (num_op_is(r->op, 'r') && !load_register(m, r))
+        return false;
     give_all(m, r, ISA_AT_READ);
     give_all(m, r, ISA_AT_COMPLETE);
     return true;

@@ -30,6 +30,8 @@ rt_program *rt_load(arena *a, str object, diags *d);
 struct isa_program; // isa-spec/program.h
 rt_program *rt_from_program(arena *a, const struct isa_program *ip, diags *d);
 const char *rt_kernel(const rt_program *p); // the kernel's name
+// Whether control or addresses depend on data.
+bool rt_needs_data(const rt_program *p);
 // The target description the object names.
 const isa_target *rt_target(const rt_program *p);
 uint32_t rt_tensor_count(const rt_program *p);
@@ -47,8 +49,8 @@ str rt_section(const rt_program *p, const char *name);
 // An operand with every register applied.
 typedef struct {
     bool hbm;
-    bool indexed;    // hbm: an index in memory places it, anywhere in the tensor
-    uint8_t mem;     // isa_mem when on chip
+    bool indexed; // hbm: an index in memory places it, anywhere in the tensor
+    uint8_t mem;  // isa_mem when on chip
     uint32_t tensor; // hbm
     uint32_t part;   // first partition
     uint32_t parts;  // number of partitions
@@ -96,6 +98,9 @@ typedef struct {
     void (*give)(void *ctx, uint32_t sem, uint32_t count, const rt_record *by,
                  bool at_complete);
     void (*take)(void *ctx, uint32_t sem, uint32_t count, const rt_record *by);
+    // The element that a 'reg_load', which has started, reads. One consumer of
+    // a program that depends on data must have it.
+    bool (*load)(void *ctx, const rt_record *r, int64_t *value);
     // An engine reached the end of its stream.
     void (*end)(void *ctx, isa_engine e);
 } rt_consumer;
@@ -106,7 +111,7 @@ typedef struct {
     uint64_t max_insns; // 0: no limit; else E0890 and RT_LIMIT; control counts
 } rt_order;
 
-typedef enum { RT_DONE, RT_FAULT, RT_LIMIT } rt_outcome;
+typedef enum { RT_DONE, RT_FAULT, RT_LIMIT, RT_NEEDS_DATA } rt_outcome;
 
 // Runs all streams to their ends, delivering records to the consumers in turn.
 // Faults (deadlock with who waits for whom, left-over tokens, register out of
@@ -117,8 +122,9 @@ rt_outcome rt_machine_run(const rt_program *p, const rt_order *order,
 // ---- certify.c
 
 // Law 4, on addresses alone: bounds, initialisation, every output byte written,
-// races, deadlock, leftover tokens. Control and addresses never depend on data
-// in this version of the ISA, so one run certifies every run.
+// races, deadlock, leftover tokens. One run certifies every run, unless control
+// or addresses depend on data (reg_load): then nothing is looked at, the answer
+// is RT_NEEDS_DATA, and rt_interpret checks every run as it goes.
 rt_outcome rt_certify(const rt_program *p, diags *d);
 // The same with a limit on executed instructions (0: none). A program that was
 // found right once is not looked at again.

@@ -33,6 +33,7 @@ struct rt_program {
     isa_sem *sem;
     rt_code code[ISA_ENG_COUNT];
     isa_engine feeder[ISA_QUEUES + 1]; // of each queue; NONE: unused
+    bool needs_data;                   // it has a reg_load
     str tensor_ir, tile_ir;
     rt_state *state;
 };
@@ -152,6 +153,15 @@ bool written_check(written *w, uint32_t space, const footprint *f,
                    uint32_t *part, int64_t *byte);
 // The first byte of a tensor never written; false when there is none.
 bool written_gap(const written *w, uint32_t tensor, int64_t *byte);
+
+// ---- certify.c
+
+// The looks at every access as a consumer of a run in the fixed order, which
+// comes before whoever executes; certify_end adds what can be told at the end.
+rt_consumer certify_begin(arena *a, const rt_program *p, diags *d);
+rt_outcome certify_end(const rt_consumer *watch, rt_outcome out);
+// What it may take of an arena.
+size_t certify_memory(const rt_program *p);
 
 // ---- certify_state.c: which state of an engine is defined
 

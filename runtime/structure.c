@@ -135,6 +135,8 @@ static void
 check_insn(check *c)
 {
     check_tokens(c);
+    if (c->in->op == ISA_REG_LOAD)
+        c->p->needs_data = true;
     if (c->in->queue)
         check_queue(c);
     check_operands(c);

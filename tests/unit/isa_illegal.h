@@ -303,6 +303,16 @@ static const illegal_insn broken[] = {
      "C5"},
     {"gpsimd", "affine_select.f32 add " DST A "s0=1.0 " P, "C2"},
     {"gpsimd", "affine_select.f32 ge " DST A "s0=sbuf[0,0x0]f32 " P, "C3"},
+    {"sync", "reg_load rd=r1 a=sbuf[0,0x0]i32{} parts=2", "C1"},
+    {"sync", "reg_load rd=r1 a=sbuf[0,0x0]i32{(1,2)} parts=1", "C1"},
+    {"sync", "reg_load rd=r1 a=sbuf[0,0x0]i32{(1,r2<=1)} parts=1", "C1"},
+    {"sync", "reg_load rd=r1 a=sbuf[0,0x0]f32{} parts=1", "C2"},
+    {"sync", "reg_load a=sbuf[0,0x0]i32{} parts=1", "C3"},
+    {"sync", "reg_load rd=r56 a=sbuf[0,0x0]i32{} parts=1", "C3"},
+    {"sync", "reg_store dst=sbuf[0,0x0]i32{} iota_reg=r1 parts=2", "C1"},
+    {"sync", "reg_store dst=sbuf[0,0x0]i32{(1,2)} iota_reg=r1 parts=1", "C1"},
+    {"sync", "reg_store dst=sbuf[0,0x0]f32{} iota_reg=r1 parts=1", "C2"},
+    {"vector", "reg_load rd=r1 a=psum[0,0x0]i32{} parts=1", "D1 a"},
 };
 
 #endif

@@ -672,6 +672,29 @@ host_memory_limit(void **state)
     fixture_free(f);
 }
 
+// ---- programs that depend on data
+
+static void
+registers_from_memory_need_data(void **state)
+{
+    (void)state;
+    fixture *f = fixture_new();
+    fill(f, ISA_ENG_VECTOR, 1, chip(ISA_SBUF, 0, DT_I32, 0, 1), 2.0f);
+    isa_insn *in = emit(f, ISA_ENG_VECTOR, ISA_REG_LOAD);
+    in->rd = 1;
+    in->parts = 1;
+    in->a = chip(ISA_SBUF, 0, DT_I32, 0, 1);
+    end_all(f);
+    rt_program *p = load(f);
+    assert_true(rt_needs_data(p));
+    assert_int_equal(rt_certify(p, &f->d), RT_NEEDS_DATA);
+    assert_int_equal(f->d.msgs.n, 0);
+    assert_int_equal(rt_machine_run(p, NULL, NULL, 0, &f->d), RT_FAULT);
+    assert_int_equal(f->d.msgs.at[0].id, D_RT_NEEDS_DATA);
+    assert_int_equal(rt_interpret(p, NULL, f->bind, &f->d), RT_DONE);
+    fixture_free(f);
+}
+
 // ---- programs that do not load
 
 static void
@@ -946,6 +969,7 @@ main(void)
         cmocka_unit_test(psum_offsets_by_register),
         cmocka_unit_test(instruction_limit),
         cmocka_unit_test(host_memory_limit),
+        cmocka_unit_test(registers_from_memory_need_data),
         cmocka_unit_test(rejects_malformed_streams),
         cmocka_unit_test(rejects_nine_loops),
         cmocka_unit_test(rejects_wrong_semaphores_and_tables),
