@@ -7,7 +7,7 @@ import numpy as np
 from oneengine import (NUMPY, SIZE, Program, failures, faults, finish, from_bf16,
                        same, to_bf16)
 
-systole = sys.argv[1]
+systole, tables = sys.argv[1:3]
 rng = np.random.default_rng(11)
 
 TRICKY = np.array([0x7FC00000, 0xFFC00001, 0x7F800001, 0x7F800000, 0xFF800000, 0,
@@ -318,6 +318,55 @@ def prints():
     faults("device_print", p.run(), 0, None)
 
 
+def example(name, operands, results):
+    """The manual's example with the values that its text gives: rows of the
+    operands at their places, and of the results."""
+    with open(tables, encoding="utf-8") as f:
+        text = f.read()
+    text = text[text.index(f"insn {name}\n"):]
+    line = text[text.index("  example ") + 10:].split("\n", 1)[0]
+    p = Program(systole)
+    for i, (at, dtype, rows) in enumerate(operands):
+        x = np.array(rows, np.float32)
+        x = to_bf16(x) if dtype == "bf16" else np.array(rows, NUMPY[dtype])
+        t = p.input(f"i{i}", dtype, x)
+        p.load(t, 0, at, x.shape[1], x.shape[0])
+    p.do(line)
+    want = []
+    for i, (at, dtype, rows) in enumerate(results):
+        x = np.array(rows, np.float32)
+        x = to_bf16(x) if dtype == "bf16" else np.array(rows, NUMPY[dtype])
+        want.append(x)
+        p.store(p.output(f"o{i}", dtype, x.shape), 0, at, x.shape[1], x.shape[0])
+    got = run(p, f"example of {name}")
+    for i, x in enumerate(want):
+        same(f"example of {name}", got.get(f"o{i}"), x)
+
+
+def examples():
+    example("affine_select", [(0x40, "f32", [[1, 2, 3, 4]] * 2)],
+            [(0, "f32", [[1, -9, -9, -9], [1, 2, -9, -9]])])
+    example("local_gather",
+            [(0x40, "f32", [[0, 1, 2, 3, 4, 5]] * 16),
+             (0x80, "u16", [[4], [1]] + [[0]] * 14)],
+            [(0, "f32", [[4, 5, 1, 2]] * 16)])
+    example("gather", [(0x40, "f32", [[5, 6, 7, 8]]), (0x80, "i32", [[3, 0, 0]])],
+            [(0, "f32", [[8, 5, 5]])])
+    example("scatter", [(0, "f32", [[0] * 4]), (0x40, "f32", [[5, 6, 7]]),
+                        (0x80, "i32", [[3, 0, 3]])], [(0, "f32", [[6, 0, 0, 7]])])
+    example("bounds", [(0x40, "i32", [[1, 1, 0, 2, 2]])],
+            [(0, "i32", [[0, 0, 5, 3, 3, 2, 2, -1, 5, 5]])])
+    example("nonzero", [(0x40, "f32", [[0, 2.5, -0.0, 1]])],
+            [(0, "i32", [[11, 13, -1, -1, 2]])])
+    rows = [[v] for v in (1, 7, 3, 7, 5, 2, 6, 0)] + [[9]] * 8
+    rest = [[2**32 - 1]] * 14
+    example("topk", [(0x40, "bf16", rows)],
+            [(0, "bf16", [[7], [7]] + [[0]] * 14), (0x80, "u32", [[3], [1]] + rest)])
+    example("sort", [(0x40, "f32", [[2, 9, -1, 9, 4]])],
+            [(0, "f32", [[9, 9, 4]]), (0x80, "i32", [[1, 3, 4]])])
+
+
+examples()
 sorts()
 gathers()
 local_gathers()
