@@ -90,6 +90,7 @@ draw_word(num_dtype t, uint64_t *rng)
     case NUM_SINT: return (num_word)((int32_t)(rng_next(rng) % 17) - 8);
     case NUM_UINT: return (num_word)(rng_next(rng) % 16);
     case NUM_BOOL: return (num_word)(rng_next(rng) >> 63);
+    case NUM_PACKED: break;
     }
     return 0;
 }
@@ -116,6 +117,7 @@ api_value(num_dtype t, const void *data, uint64_t e)
     case NUM_SINT: return (double)(int32_t)w;
     case NUM_UINT: return (double)w;
     case NUM_BOOL: return w ? 1.0 : 0.0;
+    case NUM_PACKED: break;
     }
     return 0;
 }

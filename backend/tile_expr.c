@@ -15,17 +15,20 @@ typedef struct {
 // What the vector engine computes. The general engine does everything else;
 // the scalar engine takes the f32 functions that are not here.
 static const bool vector_unary[NUM_U_COUNT] = {
-    [NUM_COPY] = true,  [NUM_NEG] = true,    [NUM_ABS] = true,
-    [NUM_SIGN] = true,  [NUM_FLOOR] = true,  [NUM_CEIL] = true,
-    [NUM_ROUND] = true, [NUM_TRUNC] = true,  [NUM_RELU] = true,
-    [NUM_RECIP] = true, [NUM_SQUARE] = true, [NUM_ISNAN] = true,
+    [NUM_COPY] = true,     [NUM_NEG] = true,      [NUM_ABS] = true,
+    [NUM_SIGN] = true,     [NUM_FLOOR] = true,    [NUM_CEIL] = true,
+    [NUM_ROUND] = true,    [NUM_TRUNC] = true,    [NUM_RELU] = true,
+    [NUM_RECIP] = true,    [NUM_SQUARE] = true,   [NUM_ISNAN] = true,
+    [NUM_ISINF] = true,    [NUM_ISFINITE] = true, [NUM_BINADE] = true,
+    [NUM_F32_BITS] = true,
 };
 
 // Functions of integers and bools that the vector engine has.
 static const bool vector_bits[NUM_B_COUNT] = {
-    [NUM_AND] = true, [NUM_OR] = true, [NUM_XOR] = true, [NUM_SHL] = true,
-    [NUM_SHR] = true, [NUM_EQ] = true, [NUM_NE] = true,  [NUM_LT] = true,
-    [NUM_LE] = true,  [NUM_GT] = true, [NUM_GE] = true,
+    [NUM_AND] = true, [NUM_OR] = true,   [NUM_XOR] = true,  [NUM_SHL] = true,
+    [NUM_SHR] = true, [NUM_EQ] = true,   [NUM_NE] = true,   [NUM_LT] = true,
+    [NUM_LE] = true,  [NUM_GT] = true,   [NUM_GE] = true,   [NUM_LAND] = true,
+    [NUM_LOR] = true, [NUM_LXOR] = true, [NUM_LSHR] = true,
 };
 
 // Functions of floats that are long programs.
@@ -33,6 +36,7 @@ static const bool general_float[NUM_B_COUNT] = {
     [NUM_MOD] = true,
     [NUM_POW] = true,
     [NUM_ATAN2] = true,
+    [NUM_HYPOT] = true,
 };
 
 tile_engine
@@ -46,7 +50,7 @@ static tile_engine
 engine_unary(num_unary f, num_as as)
 {
     if (as != NUM_AS_F32)
-        return f == NUM_NOT ? ENG_VECTOR : ENG_GPSIMD;
+        return f == NUM_NOT || f == NUM_BITS_F32 ? ENG_VECTOR : ENG_GPSIMD;
     return vector_unary[f] ? ENG_VECTOR : ENG_SCALAR;
 }
 

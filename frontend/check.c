@@ -17,7 +17,7 @@ num_dtype
 check_type(check_ctx *cx, ast_name name)
 {
     num_dtype t = num_dtype_parse(name.s.p, name.s.n);
-    if (t)
+    if (t && !num_is_packed(t)) // of the machine's block formats alone
         return t;
     if (is_reserved_type(name.s)) {
         diag(cx->d, name.at, D_NOT_YET,

@@ -108,8 +108,10 @@ suggest_type(check_ctx *cx, str name)
     nearest to = {name, {0}, UINT32_MAX};
     if (cx->d->dropped)
         return;
-    for (num_dtype t = 1; t < DT_COUNT; t++)
-        offer(&to, str_of(num_dtype_name(t)));
+    for (num_dtype t = 1; t < DT_COUNT; t++) {
+        if (!num_is_packed(t))
+            offer(&to, str_of(num_dtype_name(t)));
+    }
     suggest(cx, &to);
 }
 

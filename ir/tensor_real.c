@@ -330,6 +330,27 @@ int_within(num_as as, double v, double e)
 }
 
 static tir_real
+to_bool(tir_real x)
+{
+    bool is_open = x.e > 0 && !is_nonzero(x) && !isnan(x.v);
+    return (tir_real){x.v != 0, is_open ? 1 : 0};
+}
+
+static bool
+is_logical(num_binary f)
+{
+    return f == NUM_LAND || f == NUM_LOR || f == NUM_LXOR;
+}
+
+// Of numbers, by whether they are zero.
+static tir_real
+real_logical(num_binary f, tir_real x, tir_real y)
+{
+    num_binary g = f == NUM_LAND ? NUM_AND : f == NUM_LOR ? NUM_OR : NUM_XOR;
+    return real_logic(g, to_bool(x), to_bool(y));
+}
+
+static tir_real
 int_binary(num_binary f, num_as as, tir_real x, tir_real y)
 {
     if (f == NUM_MIN || f == NUM_MAX)
@@ -348,11 +369,16 @@ int_binary(num_binary f, num_as as, tir_real x, tir_real y)
 static tir_real
 int_unary(num_unary f, num_as as, tir_real x)
 {
-    double v = double_of(as, num_apply1(f, as, word_of(as, x.v)));
+    num_as gives = num_unary_gives(f, as);
+    double v = double_of(gives, num_apply1(f, as, word_of(as, x.v)));
     if (is_exact(x) || as == NUM_AS_BOOL)
         return (tir_real){v, x.e};
     if (f == NUM_SIGN)
         return (tir_real){v, 2};
+    if (f == NUM_BITS_F32)
+        return (tir_real){v, infinity};
+    if (f == NUM_POPCOUNT || f == NUM_CLZ)
+        return (tir_real){v, 32};
     return int_within(as, v, x.e);
 }
 
@@ -363,7 +389,8 @@ is_exact_func(num_unary f)
 {
     return f == NUM_COPY || f == NUM_NEG || f == NUM_ABS || f == NUM_SIGN ||
            f == NUM_FLOOR || f == NUM_CEIL || f == NUM_ROUND ||
-           f == NUM_TRUNC || f == NUM_RELU;
+           f == NUM_TRUNC || f == NUM_RELU || f == NUM_BINADE ||
+           f == NUM_F32_BITS;
 }
 
 static tir_real
@@ -377,8 +404,8 @@ float_unary(num_unary f, tir_real x)
         return real_mul(x, x);
     if (f == NUM_RECIP)
         return real_div((tir_real){1, 0}, x);
-    if (f == NUM_ISNAN)
-        return (tir_real){isnan(x.v), isfinite(x.e) ? 0 : 1};
+    if (num_unary_gives(f, NUM_AS_F32) == NUM_AS_BOOL)
+        return (tir_real){num_ref1(f, x.v), isfinite(x.e) ? 0 : 1};
     double v = num_ref1(f, x.v), e = 0;
     if (isnan(v))
         return special(v, is_exact(x));
@@ -401,8 +428,62 @@ tir_real_unary(num_unary f, num_as as, tir_real x)
 }
 
 static tir_real
+real_by_magnitude(num_binary f, tir_real x, tir_real y)
+{
+    double v = num_ref2(f, x.v, y.v), a = fabs(x.v), b = fabs(y.v);
+    if (isnan(v))
+        return special(v, is_sure_nan(x) || is_sure_nan(y));
+    if (is_exact(x) && is_exact(y))
+        return (tir_real){v, 0};
+    bool is_max = f == NUM_ABS_MAX;
+    if (fabs(a - b) * (1 - slack) > x.e + y.e)
+        return (a > b) == is_max ? x : y;
+    return settle(v, greater(fabs(x.v - v) + x.e, fabs(y.v - v) + y.e));
+}
+
+static tir_real
+real_prelu(tir_real x, tir_real y)
+{
+    if (x.v >= x.e)
+        return x;
+    tir_real p = real_mul(x, y);
+    if (x.v + x.e < 0 || isnan(x.v))
+        return p;
+    // continuous at 0
+    double v = num_ref2(NUM_PRELU, x.v, y.v);
+    return settle(v, p.e + x.e * greater(1, fabs(y.v) + y.e));
+}
+
+static tir_real
+real_average(tir_real x, tir_real y)
+{
+    tir_real s = real_add(x, y);
+    return settle(s.v / 2, s.e / 2 + (fabs(s.v) < tiny ? tiny : 0));
+}
+
+static tir_real
+real_hypot(tir_real x, tir_real y)
+{
+    double v = num_ref2(NUM_HYPOT, x.v, y.v);
+    if (isnan(v))
+        return special(v, decides_nan(x, y));
+    if (isinf(v))
+        return special(v, (is_sure_inf(x) && is_settled(y)) ||
+                              (is_sure_inf(y) && is_settled(x)));
+    return settle(v, x.e + y.e + (v == 0 ? 0 : func_unit * v + tiny));
+}
+
+static tir_real
 float_binary(num_binary f, tir_real x, tir_real y)
 {
+    if (f == NUM_ABS_MAX || f == NUM_ABS_MIN)
+        return real_by_magnitude(f, x, y);
+    if (f == NUM_PRELU)
+        return real_prelu(x, y);
+    if (f == NUM_AVERAGE)
+        return real_average(x, y);
+    if (f == NUM_HYPOT)
+        return real_hypot(x, y);
     if (f == NUM_ADD)
         return real_add(x, y);
     if (f == NUM_SUB)
@@ -425,6 +506,8 @@ tir_real_binary(num_binary f, num_as as, tir_real x, tir_real y)
         return real_logic(f, x, y);
     if (num_is_compare(f))
         return real_compare(f, x, y);
+    if (is_logical(f))
+        return real_logical(f, x, y);
     return as == NUM_AS_F32 ? float_binary(f, x, y) : int_binary(f, as, x, y);
 }
 
@@ -463,13 +546,6 @@ float_to_int(num_dtype to, tir_real x)
         return (tir_real){v, hi - lo};
     double down = round_to(x.v - x.e, lo, hi), up = round_to(x.v + x.e, lo, hi);
     return (tir_real){v, greater(v - down, up - v)};
-}
-
-static tir_real
-to_bool(tir_real x)
-{
-    bool is_open = x.e > 0 && !is_nonzero(x) && !isnan(x.v);
-    return (tir_real){x.v != 0, is_open ? 1 : 0};
 }
 
 static tir_real

@@ -47,7 +47,7 @@ tensor_fault(const tir_tensor *t)
 {
     if (t->kind < TIR_INPUT || t->kind > TIR_CONST)
         return "no kind";
-    if (t->dtype <= DT_NONE || t->dtype >= DT_COUNT)
+    if (t->dtype <= DT_NONE || t->dtype >= DT_COUNT || num_is_packed(t->dtype))
         return "no element type";
     if (t->rank > TIR_RANK)
         return "too many dimensions";
@@ -329,7 +329,8 @@ is_function_known(const tir_node *n)
     switch (n->kind) {
     case TIR_N_UNARY: return n->func1 > NUM_U_NONE && n->func1 < NUM_U_COUNT;
     case TIR_N_BINARY: return n->func2 > NUM_B_NONE && n->func2 < NUM_B_COUNT;
-    case TIR_N_CAST: return n->to > DT_NONE && n->to < DT_COUNT;
+    case TIR_N_CAST:
+        return n->to > DT_NONE && n->to < DT_COUNT && !num_is_packed(n->to);
     case TIR_N_SELECT: return true;
     case TIR_N_NONE:
     case TIR_N_CONST:

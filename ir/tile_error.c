@@ -267,6 +267,101 @@ err_compare(double a, double ea, double b, double eb)
 }
 
 static double
+err_to_bool(double x, double e)
+{
+    return e == 0 || fabs(x) > e ? 0 : 1;
+}
+
+// A certain operand that decides alone makes the result certain.
+static double
+bool_binary(num_binary f, const double *v, const double *e)
+{
+    double decides = f == NUM_AND ? 0 : f == NUM_OR ? 1 : 2;
+
+    return (e[0] == 0 && v[0] == decides) || (e[1] == 0 && v[1] == decides) ? 0
+                                                                            : 1;
+}
+
+// Where it is not certain which magnitude is the larger, the real result may be
+// either operand.
+static double
+err_by_magnitude(bool want_max, const double *v, const double *e, double z)
+{
+    double a = fabs(v[0]), b = fabs(v[1]);
+
+    if (is_sure_nan(v[0], e[0]) || is_sure_nan(v[1], e[1]) ||
+        e[0] + e[1] == 0) {
+        return 0;
+    }
+    if (isnan(v[0]) || isnan(v[1])) {
+        return INF;
+    }
+    if (surely_greater(a, e[0], b, e[1])) {
+        return want_max ? e[0] : e[1];
+    }
+    if (surely_greater(b, e[1], a, e[0])) {
+        return want_max ? e[1] : e[0];
+    }
+    return fmax(fabs(v[0] - z) + e[0], fabs(v[1] - z) + e[1]);
+}
+
+// Continuous where its branches meet: across 0 it moves by at most what a does,
+// times the steeper branch.
+static double
+err_prelu(const double *v, const double *e, double z)
+{
+    double product;
+
+    if (v[0] >= e[0] || is_sure_nan(v[0], e[0])) {
+        return e[0];
+    }
+    product = err_mul(v[0], e[0], v[1], e[1], z);
+    if (v[0] + e[0] < 0) {
+        return product;
+    }
+    return v[0] < 0 || e[0] == INF ? product + e[0] * fmax(1, fabs(v[1]) + e[1])
+                                   : e[0] * fmax(1, fabs(v[1]) + e[1]);
+}
+
+static double
+err_average(const double *v, const double *e, double z)
+{
+    double sum = tile_err_add(v[0], e[0], v[1], e[1], 2 * z);
+
+    if (!isfinite(z)) {
+        return sum;
+    }
+    // half of an exact sum may fall between two subnormals
+    return 0.5 * sum + (sum == 0 && v[0] + v[1] == 2 * z ? 0 : TINY);
+}
+
+static double
+err_hypot(const double *v, const double *e, double z)
+{
+    if (is_sure_nan(v[0], e[0]) || is_sure_nan(v[1], e[1])) {
+        return 0;
+    }
+    if (!isfinite(z)) {
+        bool infinite = isinf(v[0]) || isinf(v[1]);
+
+        return infinite && e[0] + e[1] < INF ? 0 : INF;
+    }
+    return e[0] + e[1] + (z == 0 ? 0 : num_binary_ulp(NUM_HYPOT) * ulp_of(z)) +
+           (z == 0 && (v[0] != 0 || v[1] != 0) ? TINY : 0);
+}
+
+// Each operand is first asked whether it is zero.
+static double
+err_logical(num_binary f, const double *v, const double *e)
+{
+    num_binary g = f == NUM_LAND ? NUM_AND : f == NUM_LOR ? NUM_OR : NUM_XOR;
+    double is[2] = {v[0] != 0, v[1] != 0};
+    double unsure[2] = {err_to_bool(v[0], e[0]), err_to_bool(v[1], e[1])};
+
+    return unsure[0] + unsure[1] == 0 ? 0 : bool_binary(g, is, unsure);
+}
+
+static double
 f32_binary(num_binary f, const double *v, const double *e, double z)
 {
     switch (f) {
@@ -285,12 +380,24 @@ f32_binary(num_binary f, const double *v, const double *e, double z)
     case NUM_LE:
     case NUM_GT:
     case NUM_GE: return err_compare(v[0], e[0], v[1], e[1]);
+    case NUM_ABS_MAX: return err_by_magnitude(true, v, e, z);
+    case NUM_ABS_MIN: return err_by_magnitude(false, v, e, z);
+    case NUM_PRELU: return err_prelu(v, e, z);
+    case NUM_AVERAGE: return err_average(v, e, z);
+    case NUM_HYPOT: return err_hypot(v, e, z);
+    case NUM_LAND:
+    case NUM_LOR:
+    case NUM_LXOR: return err_logical(f, v, e);
     case NUM_B_NONE:
     case NUM_AND:
     case NUM_OR:
     case NUM_XOR:
     case NUM_SHL:
     case NUM_SHR:
+    case NUM_DIV_FLOOR:
+    case NUM_MOD_FLOOR:
+    case NUM_LSHR:
+    case NUM_PHILOX:
     case NUM_B_COUNT: return INF;
     }
     return INF;
@@ -330,9 +437,14 @@ int_binary(num_binary f, num_as as, const double *v, const double *e)
         return unless_wraps(r, a * b, fabs(a) * eb + fabs(b) * ea + ea * eb);
     case NUM_MIN:
     case NUM_MAX: return fmax(ea, eb);
+    case NUM_LAND:
+    case NUM_LOR:
+    case NUM_LXOR: return err_logical(f, v, e);
     case NUM_DIV:
+    case NUM_DIV_FLOOR:
         return eb == 0 && fabs(b) > 1 ? floor(ea / fabs(b)) + 1 : ANY_WORD;
-    case NUM_MOD: return eb == 0 && b != 0 ? 2 * fabs(b) : ANY_WORD;
+    case NUM_MOD:
+    case NUM_MOD_FLOOR: return eb == 0 && b != 0 ? 2 * fabs(b) : ANY_WORD;
     case NUM_EQ:
     case NUM_NE:
     case NUM_LT:
@@ -347,19 +459,16 @@ int_binary(num_binary f, num_as as, const double *v, const double *e)
     case NUM_XOR:
     case NUM_SHL:
     case NUM_SHR:
+    case NUM_ABS_MAX:
+    case NUM_ABS_MIN:
+    case NUM_PRELU:
+    case NUM_AVERAGE:
+    case NUM_HYPOT:
+    case NUM_LSHR:
+    case NUM_PHILOX:
     case NUM_B_COUNT: return ANY_WORD;
     }
     return ANY_WORD;
-}
-
-// A certain operand that decides alone makes the result certain.
-static double
-bool_binary(num_binary f, const double *v, const double *e)
-{
-    double decides = f == NUM_AND ? 0 : f == NUM_OR ? 1 : 2;
-
-    return (e[0] == 0 && v[0] == decides) || (e[1] == 0 && v[1] == decides) ? 0
-                                                                            : 1;
 }
 
 double
@@ -389,13 +498,17 @@ tile_err_binary(num_binary f, num_as as, const num_word *w, const double *e,
 static bool
 is_surely_outside(num_unary f, double x, double e)
 {
-    if (f == NUM_SQRT || f == NUM_RSQRT || f == NUM_LOG) {
+    if (f == NUM_SQRT || f == NUM_RSQRT || f == NUM_LOG || f == NUM_LOG2) {
         return x + e < 0;
     }
     if (f == NUM_LOG1P) {
         return x + e < -1;
     }
-    return (f == NUM_ASIN || f == NUM_ACOS) && fabs(x) - e > 1;
+    if (f == NUM_ACOSH) {
+        return x + e < 1;
+    }
+    return (f == NUM_ASIN || f == NUM_ACOS || f == NUM_ATANH) &&
+           fabs(x) - e > 1;
 }
 
 static double
@@ -404,7 +517,9 @@ err_wild_result(num_unary f, double x, double e, double z)
     if (isnan(z)) {
         return e == 0 || is_surely_outside(f, x, e) ? 0 : INF;
     }
-    if (e == 0 && ((f == NUM_LOG && x == 0) || (f == NUM_LOG1P && x == -1))) {
+    if (e == 0 &&
+        (((f == NUM_LOG || f == NUM_LOG2) && x == 0) ||
+         (f == NUM_LOG1P && x == -1) || (f == NUM_ATANH && fabs(x) == 1))) {
         return 0;
     }
     return INF; // overflow, or a pole at a zero of unknown sign
@@ -426,7 +541,7 @@ f32_unary(num_unary f, double x, double e, double z)
     if (f == NUM_COPY || f == NUM_NEG || f == NUM_ABS) {
         return e;
     }
-    if (f == NUM_ISNAN) {
+    if (f == NUM_ISNAN || f == NUM_ISINF || f == NUM_ISFINITE) {
         return e < INF ? 0 : 1;
     }
     if (is_sure_nan(x, e)) {
@@ -456,6 +571,12 @@ int_unary(num_unary f, num_as as, double x, double e)
     }
     if (as == NUM_AS_I32 && (f == NUM_NEG || f == NUM_ABS) && x - e > -0x1p31) {
         return e;
+    }
+    if (f == NUM_BITS_F32) {
+        return INF;
+    }
+    if (f == NUM_POPCOUNT || f == NUM_CLZ) {
+        return 32;
     }
     return as == NUM_AS_I32 && f == NUM_SIGN ? 2 : ANY_WORD;
 }
@@ -508,12 +629,6 @@ err_float_to_int(range r, double x, double e)
 }
 
 static double
-err_to_bool(double x, double e)
-{
-    return e == 0 || fabs(x) > e ? 0 : 1;
-}
-
-static double
 err_to_int(range r, num_as from, double x, double e)
 {
     if (e == 0 || from == NUM_AS_BOOL) {
@@ -555,6 +670,9 @@ tile_err_store(num_dtype t, num_as as, num_word w, double e, num_word z)
     }
     if (x == y) {
         return e;
+    }
+    if (fabs(x) > num_max_finite(t)) { // saturated
+        return tile_err_inflate(e + fabs(x - y));
     }
     // Integers may be rounded to binary32 first.
     return tile_err_inflate(e + num_unit_roundoff(t) * fabs(y) +

@@ -37,7 +37,7 @@ verify_tensor(tile_verifier *v, const tir_tensor *t, map *names)
     }
     map_put_str(names, str_of(t->name), 1);
     if (t->kind < TIR_INPUT || t->kind > TIR_INOUT || t->dtype <= DT_NONE ||
-        t->dtype >= DT_COUNT || t->rank > TIR_RANK) {
+        t->dtype >= DT_COUNT || num_is_packed(t->dtype) || t->rank > TIR_RANK) {
         fail_tensor(v, t, "it has no valid kind, type or rank");
         return;
     }
@@ -69,7 +69,8 @@ verify_buf(tile_verifier *v, const tile_buf *b, map *names)
     }
     map_put_str(names, str_of(b->name), 1);
     if ((b->space != SPACE_SBUF && b->space != SPACE_PSUM) ||
-        b->dtype <= DT_NONE || b->dtype >= DT_COUNT) {
+        b->dtype <= DT_NONE || b->dtype >= DT_COUNT ||
+        num_is_packed(b->dtype)) {
         fail_buf(v, b, "it has no valid memory or type");
     }
     if (b->parts < 1 || b->parts > TILE_PARTS) {

@@ -128,6 +128,7 @@ int64_t isa_rule_product(int64_t a, int64_t b);
 int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
 int64_t isa_rule_plain2(int64_t func);
+int64_t isa_rule_packed(int64_t dtype);
 
 // ---- objasm.c
 

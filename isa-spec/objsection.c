@@ -83,7 +83,8 @@ read_tensor(reader *r, const char *row, str names)
     uint64_t bytes;
     memcpy(&o, row, sizeof o);
     if (o.kind < OBJ_TENSOR_INPUT || o.kind > OBJ_TENSOR_CONST ||
-        o.dtype == DT_NONE || o.dtype >= DT_COUNT || o.reserved)
+        o.dtype == DT_NONE || o.dtype >= DT_COUNT ||
+        num_is_packed((num_dtype)o.dtype) || o.reserved)
         return bad(r, SEC_TENSORS, "a tensor's kind or type is damaged");
     t.kind = (obj_tensor_kind)o.kind;
     t.dtype = (num_dtype)o.dtype;

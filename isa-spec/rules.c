@@ -140,5 +140,11 @@ isa_rule_bit(int64_t mask, int64_t n)
 int64_t
 isa_rule_plain2(int64_t func)
 {
-    return !num_is_compare((num_binary)func);
+    return num_binary_gives((num_binary)func, NUM_AS_I32) == NUM_AS_I32;
+}
+
+int64_t
+isa_rule_packed(int64_t dtype)
+{
+    return num_is_packed((num_dtype)dtype);
 }

@@ -8,17 +8,20 @@
 #define F32_INF 0x7f800000u
 
 // ---- floats narrower than 32 bits: a hidden bit, 'bias', 'man' fraction bits,
-// 'width' bits in all, the top exponent for infinity and NaN
-// --------------------
+// 'width' bits in all. 'last' is the largest finite code; what is beyond it
+// becomes 'past' (infinity; NaN or the largest where there is none), NaN 'nan'.
 
 typedef struct {
-    uint32_t man, bias, width;
+    uint32_t man, bias, width, last, past, nan;
 } layout;
 
-static const layout layout_f16 = {10, 15, 16};
-static const layout layout_e4m3 = {3, 7, 8};
-static const layout layout_e5m2 = {2, 15, 8};
-static const layout layout_e3m4 = {4, 3, 8};
+static const layout layout_f16 = {10, 15, 16, 0x7bff, 0x7c00, 0x7e00};
+static const layout layout_e4m3 = {3, 7, 8, 0x77, 0x78, 0x7c};
+static const layout layout_e5m2 = {2, 15, 8, 0x7b, 0x7c, 0x7e};
+static const layout layout_e3m4 = {4, 3, 8, 0x6f, 0x70, 0x78};
+static const layout layout_e4m3fn = {3, 7, 8, 0x7e, 0x7f, 0x7f};
+// without NaN: -0 for it, as ml_dtypes has it
+static const layout layout_e2m1 = {1, 1, 4, 7, 7, 8};
 
 NUM_INLINE float
 two_to(uint32_t biased)
@@ -30,7 +33,8 @@ NUM_INLINE num_word
 decode_narrow(layout l, uint32_t code)
 {
     uint32_t top = 1u << (l.width - 1), mag = code & (top - 1);
-    uint32_t inf = (top - 1) >> l.man << l.man;
+    bool has_inf = l.past > l.last && l.past != l.nan;
+    bool is_inf = has_inf && mag == l.past;
     // A normal number's code is in binary32's places but for the biases'
     // difference; a subnormal counts the smallest number. (Scaling both by one
     // product would be shorter, but meets binary32 subnormals, which are slow.)
@@ -38,16 +42,14 @@ decode_narrow(layout l, uint32_t code)
     num_word small =
         num_word_f32((float)(int32_t)mag * two_to(128 - l.bias - l.man));
     num_word w = num_pick32(mag >> l.man == 0, small, normal);
-    w = num_pick32(mag == inf, F32_INF, w);
+    w = num_pick32(is_inf, F32_INF, w);
     w |= (code & top) << (32 - l.width);
-    return num_pick32(mag > inf, NUM_CANONICAL_NAN, w);
+    return num_pick32(mag > l.last && !is_inf, NUM_CANONICAL_NAN, w);
 }
 
 NUM_INLINE uint32_t
 encode_narrow(layout l, num_word w)
 {
-    const uint32_t top = 1u << (l.width - 1);
-    const uint32_t inf = (top - 1) >> l.man << l.man;
     const uint32_t e_min = (128 - l.bias) << 23, e_max = (128 + l.bias) << 23;
     uint32_t mag = w & 0x7fffffffu, e = mag & F32_INF;
     e = num_pick32(e < e_min, e_min, num_pick32(e > e_max, e_max, e));
@@ -61,9 +63,10 @@ encode_narrow(layout l, num_word w)
     float small = num_f32(num_word_f32(y) & (0 - (uint32_t)(e == e_min)));
     uint32_t units = (uint32_t)(int32_t)(small * two_to(126 + l.bias + l.man));
     uint32_t code = num_pick32(e == e_min, units, normal);
-    code = num_pick32(code > inf, inf, code);
+    bool nan = mag > F32_INF || (l.past == l.nan && code > l.last);
+    code = num_pick32(code > l.last, l.past, code);
     code |= (w >> 31) << (l.width - 1);
-    return num_pick32(mag > F32_INF, inf | 1u << (l.man - 1), code);
+    return num_pick32(nan, l.nan, code);
 }
 
 // binary32 with its low 'drop' bits rounded away, still in their places.
@@ -74,6 +77,27 @@ round_off(num_word w, uint32_t drop)
     uint32_t r = w + half + (w >> drop & 1);
     r = r >> drop << drop;
     return num_pick32(num_word_is_nan(w), NUM_CANONICAL_NAN, r);
+}
+
+// ---- e8m0: binary32's exponent field, one value below its normal numbers
+
+NUM_INLINE num_word
+decode_scale(uint32_t code)
+{
+    num_word w = num_pick32(code == 0, 0x00400000u, code << 23);
+    return num_pick32(code == 0xff, NUM_CANONICAL_NAN, w);
+}
+
+// To the nearest power of two, the upper one from 1.5 on (its significand is
+// the even one); 2^-127 for anything smaller. Zero, negative numbers and what
+// is too large give NaN.
+NUM_INLINE uint32_t
+encode_scale(num_word w)
+{
+    uint32_t up = (w + 0x00400000u) >> 23;
+    uint32_t code = num_pick32(w < 0x00600000u, 0, up);
+    bool nan = w == 0 || w >> 31 || code >= 0xff;
+    return num_pick32(nan, 0xff, code);
 }
 
 // ---- floats to integers
@@ -110,6 +134,12 @@ decode(num_dtype t, uint32_t c)
     case DT_U16: return c & 0xffff;
     case DT_U32: return c;
     case DT_BOOL: return c != 0;
+    case DT_F8E4M3FN: return decode_narrow(layout_e4m3fn, c);
+    case DT_F4E2M1: return decode_narrow(layout_e2m1, c);
+    case DT_E8M0: return decode_scale(c & 0xff);
+    case DT_F8E4M3FNX4:
+    case DT_F8E5M2X4:
+    case DT_F4E2M1X4:
     case DT_NONE:
     case DT_COUNT: break;
     }
@@ -135,6 +165,12 @@ encode_f32(num_dtype t, num_word w)
     case DT_U16: return to_integer(w, 0, 65535);
     case DT_U32: return to_integer(w, 0, 0x1p32 - 1);
     case DT_BOOL: return (w & 0x7fffffffu) != 0;
+    case DT_F8E4M3FN: return encode_narrow(layout_e4m3fn, w);
+    case DT_F4E2M1: return encode_narrow(layout_e2m1, w);
+    case DT_E8M0: return encode_scale(w);
+    case DT_F8E4M3FNX4:
+    case DT_F8E5M2X4:
+    case DT_F4E2M1X4:
     case DT_NONE:
     case DT_COUNT: break;
     }
@@ -158,6 +194,8 @@ encode_integer(num_dtype t, num_as as, num_word w)
 {
     if (t == DT_BOOL)
         return w != 0;
+    if (num_is_packed(t))
+        return 0;
     if (!num_is_float(t))
         return w;
     double x = as == NUM_AS_I32 ? (double)(int32_t)w : (double)w;
@@ -234,6 +272,72 @@ float
 num_round_f32(double x)
 {
     return (float)x;
+}
+
+// ---- stochastic rounding
+
+__extension__ typedef unsigned __int128 wide;
+
+// m 2^-drop rounded to an integer, up if the fraction exceeds bits 2^-32.
+static uint32_t
+round_by_bits(uint32_t m, uint32_t drop, uint32_t bits)
+{
+    drop = drop < 63 ? drop : 63; // m < 2^24 is all fraction from 24 on
+    uint64_t whole = (uint64_t)m >> drop, rest = m - (whole << drop);
+    return (uint32_t)whole + ((wide)rest << 32 > (wide)bits << drop ? 1 : 0);
+}
+
+// w's magnitude, a finite nonzero number, to a multiple of t's unit there.
+static num_word
+round_magnitude(num_dtype t, num_word w, uint32_t bits)
+{
+    uint32_t e = w >> 23 & 0xff, m = w & 0x7fffffu;
+    m |= e > 0 ? 0x800000u : 0;
+    int place = (int)(e > 0 ? e : 1) - 150; // |x| = m 2^place
+    int digits = 24;
+    while (m >> (digits - 1) == 0)
+        digits--;
+    int unit = place + digits - num_significand_bits(t);
+    int least = num_min_exponent(t);
+    if (t == DT_E8M0 && unit < least) // no neighbour below: left to encode_f32
+        return w;
+    unit = unit > least ? unit : least;
+    if (unit <= place)
+        return w;
+    m = round_by_bits(m, (uint32_t)(unit - place), bits);
+    double x = num_f64((uint64_t)(unit + 1023) << 52) * (double)m;
+    return num_word_f32((float)x) | (w & 0x80000000u);
+}
+
+num_word
+num_round_stochastic(num_dtype t, num_word w, uint32_t bits)
+{
+    if (!num_is_float(t))
+        return w;
+    uint32_t mag = w & 0x7fffffffu;
+    if (mag != 0 && mag < F32_INF)
+        w = round_magnitude(t, w, bits);
+    return decode(t, encode_f32(t, w));
+}
+
+// ---- packed elements
+
+num_word
+num_unpack(num_dtype t, const void *p, uint32_t q)
+{
+    uint32_t bits = num_dtype_bytes(t) * 2, c = 0;
+    memcpy(&c, p, num_dtype_bytes(t));
+    return num_is_packed(t) ? decode(num_packed_lane(t), c >> (q % 4) * bits)
+                            : 0;
+}
+
+void
+num_pack(num_dtype t, void *p, const num_word in[4])
+{
+    uint32_t bits = num_dtype_bytes(t) * 2, c = 0;
+    for (uint32_t q = 0; q < 4 && num_is_packed(t); q++)
+        c |= encode_f32(num_packed_lane(t), in[q]) << q * bits;
+    memcpy(p, &c, num_dtype_bytes(t));
 }
 
 // ---- rows
@@ -415,7 +519,8 @@ num_store_row(num_dtype t, void *p, int64_t step, size_t n, num_as as,
               const num_word *in)
 {
     store_row r = {p, step, n, in};
-    if (as != NUM_AS_F32 && t != DT_BOOL && t != DT_NONE && !num_is_float(t)) {
+    num_class class = num_dtype_class(t);
+    if (as != NUM_AS_F32 && (class == NUM_SINT || class == NUM_UINT)) {
         store_integers(num_dtype_bytes(t), &r);
         return;
     }

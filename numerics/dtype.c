@@ -61,6 +61,7 @@ num_widened(num_dtype t)
     case NUM_SINT: return NUM_AS_I32;
     case NUM_UINT: return t == DT_U32 ? NUM_AS_U32 : NUM_AS_I32;
     case NUM_BOOL: return NUM_AS_BOOL;
+    case NUM_PACKED: break;
     }
     return NUM_AS_NONE;
 }
@@ -69,6 +70,23 @@ bool
 num_is_float(num_dtype t)
 {
     return find(t)->class == NUM_FLOAT;
+}
+
+bool
+num_is_packed(num_dtype t)
+{
+    return find(t)->class == NUM_PACKED;
+}
+
+num_dtype
+num_packed_lane(num_dtype t)
+{
+    switch (t) {
+    case DT_F8E4M3FNX4: return DT_F8E4M3FN;
+    case DT_F8E5M2X4: return DT_F8E5M2;
+    case DT_F4E2M1X4: return DT_F4E2M1;
+    default: return DT_NONE;
+    }
 }
 
 static double
@@ -83,17 +101,31 @@ num_unit_roundoff(num_dtype t)
     return num_is_float(t) ? power_of_two(-find(t)->sig) : 0;
 }
 
-// The exponent of the largest binade, which is the bias.
 static int
-max_exponent(num_dtype t)
+bias(num_dtype t)
 {
     switch (t) {
     case DT_F16:
     case DT_F8E5M2: return 15;
-    case DT_F8E4M3: return 7;
+    case DT_F8E4M3:
+    case DT_F8E4M3FN: return 7;
     case DT_F8E3M4: return 3;
+    case DT_F4E2M1: return 1;
     default: return 127;
     }
+}
+
+int
+num_significand_bits(num_dtype t)
+{
+    return find(t)->sig;
+}
+
+int
+num_min_exponent(num_dtype t)
+{
+    // e8m0 has no subnormals: its smallest number is as small as its codes go
+    return t == DT_E8M0 ? -127 : 2 - bias(t) - find(t)->sig;
 }
 
 double
@@ -101,7 +133,7 @@ num_min_subnormal(num_dtype t)
 {
     if (!num_is_float(t))
         return 0;
-    return power_of_two(2 - max_exponent(t) - find(t)->sig);
+    return power_of_two(num_min_exponent(t));
 }
 
 double
@@ -109,5 +141,12 @@ num_max_finite(num_dtype t)
 {
     if (!num_is_float(t))
         return 0;
-    return power_of_two(max_exponent(t)) * (2 - 2 * num_unit_roundoff(t));
+    double most = 2 - 2 * num_unit_roundoff(t);
+    // The OCP formats use the top exponent: all of it, or but for the last
+    // code.
+    if (t == DT_F4E2M1)
+        return power_of_two(bias(t) + 1) * most;
+    if (t == DT_F8E4M3FN)
+        return power_of_two(bias(t) + 1) * (most - 2 * num_unit_roundoff(t));
+    return power_of_two(bias(t)) * most;
 }

@@ -6,22 +6,22 @@
 #include <string.h>
 
 typedef struct {
-    const char *name, *classes;
+    const char *name, *classes, *gives;
 } func_info;
 
 static const func_info unary_info[NUM_U_COUNT] = {
-    {"none", ""},
-#define UNARY(id, name, classes, what) {name, classes},
-#define BINARY(id, name, classes, what)
+    {"none", "", "="},
+#define UNARY(id, name, classes, gives, what) {name, classes, gives},
+#define BINARY(id, name, classes, gives, what)
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY
 };
 
 static const func_info binary_info[NUM_B_COUNT] = {
-    {"none", ""},
-#define UNARY(id, name, classes, what)
-#define BINARY(id, name, classes, what) {name, classes},
+    {"none", "", "="},
+#define UNARY(id, name, classes, gives, what)
+#define BINARY(id, name, classes, gives, what) {name, classes, gives},
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY
@@ -87,16 +87,27 @@ num_binary_takes(num_binary f, num_as as)
     return (unsigned)f < NUM_B_COUNT && takes(binary_info[f].classes, as);
 }
 
+static num_as
+result_of(const char *gives, num_as as)
+{
+    switch (gives[0]) {
+    case 'B': return NUM_AS_BOOL;
+    case 'I': return NUM_AS_I32;
+    case 'F': return NUM_AS_F32;
+    default: return as;
+    }
+}
+
 num_as
 num_unary_gives(num_unary f, num_as as)
 {
-    return f == NUM_ISNAN ? NUM_AS_BOOL : as;
+    return (unsigned)f < NUM_U_COUNT ? result_of(unary_info[f].gives, as) : as;
 }
 
 num_as
 num_binary_gives(num_binary f, num_as as)
 {
-    return num_is_compare(f) ? NUM_AS_BOOL : as;
+    return (unsigned)f < NUM_B_COUNT ? result_of(binary_info[f].gives, as) : as;
 }
 
 bool
@@ -112,11 +123,36 @@ num_ref1(num_unary f, double x)
 {
     if (num_is_smooth(f))
         return num_smooth1(f, x);
-    if (f == NUM_ISNAN)
-        return x != x ? 1 : 0;
     if (f >= NUM_SIN && f <= NUM_ATAN)
         return num_trig1(f, x);
-    return NUM_NAN;
+    if (f == NUM_BINADE || (f >= NUM_EXP2 && f <= NUM_ERFC))
+        return num_inverse1(f, x);
+    if (f >= NUM_MISH && f <= NUM_ERF_DX)
+        return num_gated1(f, x);
+    switch (f) {
+    case NUM_ISNAN: return x != x ? 1 : 0;
+    case NUM_ISINF: return num_abs(x) == NUM_INF ? 1 : 0;
+    case NUM_ISFINITE: return num_abs(x) < NUM_INF ? 1 : 0;
+    case NUM_F32_BITS: return (double)(int32_t)num_word_f64(x);
+    default: return NUM_NAN;
+    }
+}
+
+static double
+by_magnitude(bool want_max, double a, double b)
+{
+    if (a != a || b != b)
+        return NUM_NAN;
+    bool first = want_max ? num_abs(a) > num_abs(b) : num_abs(a) < num_abs(b);
+    return first ? a : b;
+}
+
+// Nothing overflows on the way, and the sum is halved exactly.
+static double
+average(double a, double b)
+{
+    double sum = a + b;
+    return num_abs(sum) < NUM_INF ? sum / 2 : a / 2 + b / 2;
 }
 
 static double
@@ -149,11 +185,23 @@ num_ref2(num_binary f, double a, double b)
     case NUM_LE: return a <= b;
     case NUM_GT: return a > b;
     case NUM_GE: return a >= b;
+    case NUM_ABS_MAX: return by_magnitude(true, a, b);
+    case NUM_ABS_MIN: return by_magnitude(false, a, b);
+    case NUM_PRELU: return a >= 0 ? a : a * b;
+    case NUM_AVERAGE: return average(a, b);
+    case NUM_HYPOT: return num_hypot(a, b);
+    case NUM_LAND: return a != 0 && b != 0;
+    case NUM_LOR: return a != 0 || b != 0;
+    case NUM_LXOR: return (a != 0) != (b != 0);
     case NUM_AND:
     case NUM_OR:
     case NUM_XOR:
     case NUM_SHL:
     case NUM_SHR:
+    case NUM_DIV_FLOOR:
+    case NUM_MOD_FLOOR:
+    case NUM_LSHR:
+    case NUM_PHILOX:
     case NUM_B_NONE:
     case NUM_B_COUNT: break;
     }
@@ -161,6 +209,24 @@ num_ref2(num_binary f, double a, double b)
 }
 
 // ---- registers
+
+static num_word
+count_ones(num_word x)
+{
+    x -= x >> 1 & 0x55555555u;
+    x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0fu;
+    return x * 0x01010101u >> 24;
+}
+
+// The highest 1 is copied into every place below it.
+static num_word
+leading_zeros(num_word x)
+{
+    for (int s = 1; s < 32; s *= 2)
+        x |= x >> s;
+    return count_ones(~x);
+}
 
 static num_word
 apply1_int(num_unary f, num_as as, num_word x)
@@ -171,6 +237,9 @@ apply1_int(num_unary f, num_as as, num_word x)
     case NUM_ABS: return negative ? 0 - x : x;
     case NUM_SIGN: return negative ? 0xffffffffu : x != 0;
     case NUM_NOT: return as == NUM_AS_BOOL ? x == 0 : ~x;
+    case NUM_BITS_F32: return num_canon(x);
+    case NUM_POPCOUNT: return count_ones(x);
+    case NUM_CLZ: return leading_zeros(x);
     default: return x;
     }
 }
@@ -180,9 +249,13 @@ num_apply1(num_unary f, num_as as, num_word x)
 {
     if (as != NUM_AS_F32)
         return apply1_int(f, as, x);
-    if (f == NUM_ISNAN)
-        return num_word_is_nan(x);
-    return num_word_f64(num_ref1(f, (double)num_f32(x)));
+    switch (f) {
+    case NUM_ISNAN: return num_word_is_nan(x);
+    case NUM_ISINF: return (x & 0x7fffffffu) == 0x7f800000u;
+    case NUM_ISFINITE: return (x & 0x7fffffffu) < 0x7f800000u;
+    case NUM_F32_BITS: return num_canon(x);
+    default: return num_word_f64(num_ref1(f, (double)num_f32(x)));
+    }
 }
 
 num_word
@@ -228,15 +301,16 @@ num_unary_ulp(num_unary f)
     default: break;
     }
     bool exact = (f >= NUM_COPY && f <= NUM_TRUNC) || f == NUM_RELU ||
-                 f == NUM_NOT || f == NUM_ISNAN;
+                 f == NUM_NOT || (f >= NUM_ISNAN && f <= NUM_CLZ);
     return exact ? 0 : 0.51;
 }
 
 double
 num_binary_ulp(num_binary f)
 {
-    if (f == NUM_POW || f == NUM_ATAN2)
+    if (f == NUM_POW || f == NUM_ATAN2 || f == NUM_HYPOT)
         return 0.51;
-    bool rounds = f == NUM_ADD || f == NUM_SUB || f == NUM_MUL || f == NUM_DIV;
+    bool rounds = f == NUM_ADD || f == NUM_SUB || f == NUM_MUL ||
+                  f == NUM_DIV || f == NUM_PRELU || f == NUM_AVERAGE;
     return rounds ? 0.5 : 0;
 }

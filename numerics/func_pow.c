@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// a^b, and the exact remainder and square root in integers, at binary64.
+// a^b, the hypotenuse, and the exact remainder and square root in integers, at
+// binary64.
 #include "numerics/numerics_int.h"
 
 __extension__ typedef unsigned __int128 wide;
@@ -109,6 +110,22 @@ num_pow(double a, double b)
     else
         r = pow_positive(m, b);
     return num_bits(a) >> 63 && is_odd(b) ? -r : r;
+}
+
+// ---- hypotenuse
+
+double
+num_hypot(double a, double b)
+{
+    double x = num_abs(a), y = num_abs(b);
+    if (x != x || y != y)
+        return NUM_NAN;
+    double most = x > y ? x : y;
+    // so that neither square overflows nor both vanish
+    double scale = most > 0x1p500 ? 0x1p-600 : most < 0x1p-500 ? 0x1p600 : 1;
+    x *= scale;
+    y *= scale;
+    return num_smooth1(NUM_SQRT, x * x + y * y) / scale;
 }
 
 // ---- remainder

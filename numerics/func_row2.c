@@ -22,6 +22,24 @@ float_extreme(bool want_max, num_word a, num_word b)
     return num_pick32(nan, NUM_CANONICAL_NAN, r);
 }
 
+// The operand of larger or smaller magnitude; b if they are equal.
+NUM_INLINE num_word
+float_by_magnitude(bool want_max, num_word a, num_word b)
+{
+    num_word mag_a = a & 0x7fffffffu, mag_b = b & 0x7fffffffu;
+    num_word r = num_pick32(want_max ? mag_a > mag_b : mag_a < mag_b, a, b);
+    bool nan = (mag_a > mag_b ? mag_a : mag_b) > 0x7f800000u;
+    return num_pick32(nan, NUM_CANONICAL_NAN, r);
+}
+
+// In binary64 the sum is rounded so finely that halving and rounding it to
+// binary32 is as rounding once (53 >= 2 * 24 + 2).
+NUM_INLINE num_word
+float_average(float x, float y)
+{
+    return num_word_f64(((double)x + (double)y) * 0.5);
+}
+
 NUM_INLINE num_word
 float2(num_binary f, num_word a, num_word b)
 {
@@ -39,6 +57,14 @@ float2(num_binary f, num_word a, num_word b)
     case NUM_LE: return x <= y;
     case NUM_GT: return x > y;
     case NUM_GE: return x >= y;
+    case NUM_ABS_MAX: return float_by_magnitude(true, a, b);
+    case NUM_ABS_MIN: return float_by_magnitude(false, a, b);
+    case NUM_PRELU:
+        return num_canon(num_pick32(x >= 0, a, num_word_f32(x * y)));
+    case NUM_AVERAGE: return float_average(x, y);
+    case NUM_LAND: return (x != 0) & (y != 0);
+    case NUM_LOR: return (x != 0) | (y != 0);
+    case NUM_LXOR: return (x != 0) ^ (y != 0);
     default: return 0;
     }
 }
@@ -59,6 +85,21 @@ signed_mod(num_word a, num_word b)
     if (b == 0 || b == 0xffffffffu)
         return 0;
     return (num_word)((int32_t)a % (int32_t)b);
+}
+
+// One below the truncated quotient if the signs differ and it is not exact.
+NUM_INLINE num_word
+signed_div_floor(num_word a, num_word b)
+{
+    bool below = signed_mod(a, b) != 0 && (a ^ b) >> 31;
+    return signed_div(a, b) - (below ? 1 : 0);
+}
+
+NUM_INLINE num_word
+signed_mod_floor(num_word a, num_word b)
+{
+    num_word r = signed_mod(a, b);
+    return r + (r != 0 && (a ^ b) >> 31 ? b : 0);
 }
 
 NUM_INLINE num_word
@@ -83,8 +124,32 @@ signed2(num_binary f, num_word a, num_word b)
     case NUM_GT: return x > y;
     case NUM_GE: return x >= y;
     case NUM_SHR: return signed_shr(a, b);
+    case NUM_DIV_FLOOR: return signed_div_floor(a, b);
+    case NUM_MOD_FLOOR: return signed_mod_floor(a, b);
     default: return 0;
     }
+}
+
+// Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3
+// (SC 2011). Philox4x32: ten rounds of two 32 x 32 bit products, the key
+// advanced by the golden ratio and sqrt 3 - 1 after each.
+NUM_INLINE num_word
+philox(num_word key, num_word index)
+{
+    uint32_t c0 = index >> 2, c1 = 0, c2 = 0, c3 = 0, k0 = key, k1 = 0;
+    for (int round = 0; round < 10; round++) {
+        uint64_t p = (uint64_t)0xd2511f53u * c0;
+        uint64_t q = (uint64_t)0xcd9e8d57u * c2;
+        c0 = (uint32_t)(q >> 32) ^ c1 ^ k0;
+        c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)q;
+        c3 = (uint32_t)p;
+        k0 += 0x9e3779b9u;
+        k1 += 0xbb67ae85u;
+    }
+    num_word even = num_pick32(index & 2, c2, c0);
+    num_word odd = num_pick32(index & 2, c3, c1);
+    return num_pick32(index & 1, odd, even);
 }
 
 NUM_INLINE num_word
@@ -96,6 +161,8 @@ unsigned2(num_binary f, num_word a, num_word b)
     case NUM_MUL: return a * b;
     case NUM_DIV: return b == 0 ? 0 : a / b;
     case NUM_MOD: return b == 0 ? 0 : a % b;
+    case NUM_DIV_FLOOR: return b == 0 ? 0 : a / b;
+    case NUM_MOD_FLOOR: return b == 0 ? 0 : a % b;
     case NUM_MIN: return num_pick32(a < b, a, b);
     case NUM_MAX: return num_pick32(a > b, a, b);
     case NUM_EQ: return a == b;
@@ -108,7 +175,12 @@ unsigned2(num_binary f, num_word a, num_word b)
     case NUM_OR: return a | b;
     case NUM_XOR: return a ^ b;
     case NUM_SHL: return a << (b & 31);
-    case NUM_SHR: return a >> (b & 31);
+    case NUM_SHR:
+    case NUM_LSHR: return a >> (b & 31);
+    case NUM_LAND: return (a != 0) & (b != 0);
+    case NUM_LOR: return (a != 0) | (b != 0);
+    case NUM_LXOR: return (a != 0) ^ (b != 0);
+    case NUM_PHILOX: return philox(a, b);
     default: return 0;
     }
 }
@@ -118,7 +190,8 @@ NUM_INLINE bool
 sign_matters(num_binary f)
 {
     return f == NUM_DIV || f == NUM_MOD || f == NUM_MIN || f == NUM_MAX ||
-           (f >= NUM_LT && f <= NUM_GE) || f == NUM_SHR;
+           (f >= NUM_LT && f <= NUM_GE) || f == NUM_SHR || f == NUM_DIV_FLOOR ||
+           f == NUM_MOD_FLOOR;
 }
 
 NUM_INLINE num_word
@@ -134,7 +207,8 @@ simple2(num_binary f, num_as as, num_word a, num_word b)
 bool
 num_is_simple2(num_binary f, num_as as)
 {
-    return as != NUM_AS_F32 || (f != NUM_MOD && f != NUM_POW && f != NUM_ATAN2);
+    return as != NUM_AS_F32 ||
+           (f != NUM_MOD && f != NUM_POW && f != NUM_ATAN2 && f != NUM_HYPOT);
 }
 
 num_word
@@ -234,6 +308,17 @@ simple2_row(num_binary f, num_as as, const rows *r)
         ROW(XOR)
         ROW(SHL)
         ROW(SHR)
+        ROW(ABS_MAX)
+        ROW(ABS_MIN)
+        ROW(PRELU)
+        ROW(AVERAGE)
+        ROW(LAND)
+        ROW(LOR)
+        ROW(LXOR)
+        ROW(DIV_FLOOR)
+        ROW(MOD_FLOOR)
+        ROW(LSHR)
+        ROW(PHILOX)
 #undef ROW
     default: break;
     }

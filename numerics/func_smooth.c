@@ -413,16 +413,7 @@ kernel(num_unary f, double x)
     case NUM_SINH: return k_sinh(x);
     case NUM_COSH: return k_cosh(x);
     case NUM_SQUARE: return x * x;
-    case NUM_SIN:
-    case NUM_COS:
-    case NUM_TAN:
-    case NUM_ASIN:
-    case NUM_ACOS:
-    case NUM_ATAN:
-    case NUM_NOT:
-    case NUM_ISNAN:
-    case NUM_U_NONE:
-    case NUM_U_COUNT: break;
+    default: break;
     }
     return NUM_NAN;
 }
@@ -439,6 +430,25 @@ num_exp_sum(double h, double l)
     if (h < EXP_MIN)
         return 0;
     return exp_core(h > 710 ? 710 : h, l);
+}
+
+double
+num_exp_square(double a, double scale)
+{
+    double h = leading(a);
+    return num_exp_sum(-scale * (h * h), -scale * (a + h) * (a - h));
+}
+
+double
+num_normal_tail(double z)
+{
+    return tail_poly(z);
+}
+
+double
+num_two_product(double a, double b, double *l)
+{
+    return two_prod(a, b, l);
 }
 
 // ---- rows

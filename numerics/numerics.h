@@ -22,7 +22,13 @@ typedef enum {
     DT_COUNT
 } num_dtype;
 
-typedef enum { NUM_FLOAT = 1, NUM_SINT, NUM_UINT, NUM_BOOL } num_class;
+typedef enum {
+    NUM_FLOAT = 1,
+    NUM_SINT,
+    NUM_UINT,
+    NUM_BOOL,
+    NUM_PACKED // four numbers, which only num_unpack and num_pack see
+} num_class;
 
 // The types arithmetic is done in: what a value widens to when it is read.
 typedef enum {
@@ -37,11 +43,15 @@ const char *num_dtype_name(num_dtype t);
 num_dtype num_dtype_parse(const char *name, size_t n); // DT_NONE if unknown
 uint32_t num_dtype_bytes(num_dtype t);
 num_class num_dtype_class(num_dtype t);
-// f* -> f32, u32 -> u32, every other integer -> i32, bool -> bool.
+// f* -> f32, u32 -> u32, every other integer -> i32, bool -> bool, packed types
+// NUM_AS_NONE.
 num_as num_widened(num_dtype t);
 bool num_is_float(num_dtype t);
-// Unit roundoff (half an ulp of 1) of a float type; smallest subnormal;
-// largest finite value.
+// Packed types have bytes and a name; as numbers they are read by num_unpack.
+bool num_is_packed(num_dtype t);
+num_dtype num_packed_lane(num_dtype t); // the type of its four numbers
+// Unit roundoff (half an ulp of 1) of a float type; smallest subnormal (of
+// e8m0: smallest number); largest finite value.
 double num_unit_roundoff(num_dtype t);
 double num_min_subnormal(num_dtype t);
 double num_max_finite(num_dtype t);
@@ -73,12 +83,14 @@ num_word_f32(float f)
 
 #define NUM_CANONICAL_NAN 0x7fc00000u
 
-// The element at p, widened (exactly). NaNs become the canonical NaN.
+// The element at p, widened (exactly). NaNs become the canonical NaN. Not for
+// packed types (0).
 num_word num_load(num_dtype t, const void *p);
 // A register of type 'as', rounded to nearest-even (floats: overflow goes to
-// infinity, or to NaN where the format has none; float to integer saturates,
-// NaN gives 0; integers wrap modulo 2^bits; to bool: nonzero, NaN included)
-// and stored at p.
+// infinity, where the format has none to NaN, where it has neither to the
+// largest; float to integer saturates, NaN gives 0; integers wrap modulo
+// 2^bits; to bool: nonzero, NaN included) and stored at p. Not for packed types
+// (zero bytes).
 void num_store(num_dtype t, void *p, num_as as, num_word w);
 // Between register types, by the same rules (i32 and u32: same bits).
 num_word num_cast(num_as to, num_as from, num_word w);
@@ -89,13 +101,22 @@ void num_store_row(num_dtype t, void *p, int64_t step, size_t n, num_as as,
                    const num_word *in);
 // binary64 to a float type's value, rounded once, nearest-even.
 float num_round_f32(double x);
+// A binary32 register rounded to what a narrower float type can hold: of the
+// two neighbours the one of larger magnitude if the discarded part, as a
+// fraction of their distance, exceeds bits / 2^32. Beyond the largest number
+// the next binade's counts as a neighbour, and what is chosen is then stored as
+// num_store would. Unchanged for other types.
+num_word num_round_stochastic(num_dtype t, num_word w, uint32_t bits);
+// The four numbers of a packed element; out and in are binary32.
+num_word num_unpack(num_dtype t, const void *p, uint32_t q);
+void num_pack(num_dtype t, void *p, const num_word in[4]);
 
 // ---- func.c: scalar functions
 
 typedef enum {
     NUM_U_NONE,
-#define UNARY(id, name, classes, what) NUM_##id,
-#define BINARY(id, name, classes, what)
+#define UNARY(id, name, classes, gives, what) NUM_##id,
+#define BINARY(id, name, classes, gives, what)
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY
@@ -104,8 +125,8 @@ typedef enum {
 
 typedef enum {
     NUM_B_NONE,
-#define UNARY(id, name, classes, what)
-#define BINARY(id, name, classes, what) NUM_##id,
+#define UNARY(id, name, classes, gives, what)
+#define BINARY(id, name, classes, gives, what) NUM_##id,
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY

@@ -106,6 +106,13 @@ num_word_f64(double x)
 #define NUM_INF (num_f64(UINT64_C(0x7ff) << 52))
 #define NUM_NAN (num_f64(UINT64_C(0x7ff8) << 48))
 
+// ---- dtype.c
+
+// Of a float type: the exponent of its smallest positive number; the bits of
+// its significand, the hidden one included.
+int num_min_exponent(num_dtype t);
+int num_significand_bits(num_dtype t);
+
 // ---- func_smooth.c
 
 // The functions that vectorise, at binary64, and their rows.
@@ -114,16 +121,28 @@ double num_smooth1(num_unary f, double x);
 void num_smooth_row(num_unary f, size_t n, num_word *out, const num_word *x);
 // e^(h + l) for |l| far below 1.
 double num_exp_sum(double h, double l);
+// e^(-a^2 scale) for a in [0, 1e150], scale 1 or 1/2, to its own last places.
+double num_exp_square(double a, double scale);
+// e^(z^2 / 2) Phi(-z) for z >= 0, Phi the normal distribution.
+double num_normal_tail(double z);
+// a b = the result + *l but for about 2^-106 of it.
+double num_two_product(double a, double b, double *l);
 
 // ---- func_trig.c
 
 double num_trig1(num_unary f, double x);
 double num_atan2(double y, double x);
 
+// ---- func_inverse.c, func_gated.c
+
+double num_inverse1(num_unary f, double x); // BINADE, EXP2 .. ERFC
+double num_gated1(num_unary f, double x);   // MISH .. ERF_DX
+
 // ---- func_pow.c
 
 double num_pow(double a, double b);
 double num_fmod(double a, double b);
+double num_hypot(double a, double b);
 double num_soft_sqrt(double x); // correctly rounded, in integers
 
 // ---- func_row2.c

@@ -55,6 +55,24 @@ by_ends_and_turn(num_unary f, around r, double at, double value)
     return d;
 }
 
+// With two turning points.
+static double
+by_ends_and_turns(num_unary f, around r, const double at[2],
+                  const double value[2])
+{
+    return larger(by_ends_and_turn(f, r, at[0], value[0]),
+                  by_ends_and_turn(f, r, at[1], value[1]));
+}
+
+// silu_dx and, its argument scaled, gelu_sigmoid_dx.
+static double
+by_silu_slope(num_unary f, around r, double scale)
+{
+    const double at = 2.3993572805154677 / scale, top = 1.0998393201288669;
+    return by_ends_and_turns(f, r, (double[2]){-at, at},
+                             (double[2]){1 - top, top});
+}
+
 // Exact values: a step function takes only those at the ends and between them.
 static double
 by_steps(num_unary f, around r)
@@ -63,6 +81,15 @@ by_steps(num_unary f, around r)
     double down = v - num_ref1(f, r.lo), up = num_ref1(f, r.hi) - v;
     double d = larger(down, up);
     return d == d ? d : NUM_INF;
+}
+
+// A step function of |x|.
+static double
+by_magnitude_steps(num_unary f, double x, double e)
+{
+    around r = interval(num_abs(x), e);
+    r.lo = larger(r.lo, 0);
+    return by_steps(f, r);
 }
 
 static double
@@ -109,11 +136,14 @@ over_interval(num_unary f, around r)
     case NUM_TRUNC: return by_steps(f, r);
     case NUM_SQRT: return within(f, r, 0, inf);
     case NUM_RSQRT:
-    case NUM_LOG: return within(f, r, tiny, inf);
+    case NUM_LOG:
+    case NUM_LOG2: return within(f, r, tiny, inf);
     case NUM_RECIP: return r.lo > 0 || r.hi < 0 ? by_ends(f, r) : inf;
     case NUM_LOG1P: return within(f, r, -1 + 0x1p-53, inf);
     case NUM_ASIN:
     case NUM_ACOS: return within(f, r, -1, 1);
+    case NUM_ACOSH: return within(f, r, 1, inf);
+    case NUM_ATANH: return within(f, r, -1 + 0x1p-53, 1 - 0x1p-53);
     case NUM_EXP:
     case NUM_EXPM1:
     case NUM_TANH:
@@ -121,7 +151,11 @@ over_interval(num_unary f, around r)
     case NUM_SIGMOID:
     case NUM_SOFTPLUS:
     case NUM_ATAN:
-    case NUM_SINH: return by_ends(f, r);
+    case NUM_SINH:
+    case NUM_EXP2:
+    case NUM_CBRT:
+    case NUM_ASINH:
+    case NUM_ERFC: return by_ends(f, r);
     case NUM_GELU:
         return by_ends_and_turn(f, r, -0.75179152469356446,
                                 -0.16997120747990366);
@@ -132,6 +166,19 @@ over_interval(num_unary f, around r)
         return by_ends_and_turn(f, r, -1.2784645427610738,
                                 -0.27846454276107380);
     case NUM_COSH: return by_ends_and_turn(f, r, 0, 1);
+    case NUM_MISH:
+        return by_ends_and_turn(f, r, -1.1924312145154952,
+                                -0.30884341301725041);
+    case NUM_GELU_SIGMOID:
+        return by_ends_and_turn(f, r, -0.75115425544128895,
+                                -0.16361018963635358);
+    case NUM_GELU_DX:
+        return by_ends_and_turns(
+            f, r, (double[2]){-1.4142135623730951, 1.4142135623730951},
+            (double[2]){-0.12890414518515479, 1.1289041451851548});
+    case NUM_SILU_DX: return by_silu_slope(f, r, 1);
+    case NUM_GELU_SIGMOID_DX: return by_silu_slope(f, r, 1.702);
+    case NUM_ERF_DX: return by_ends_and_turn(f, r, 0, 0x1.20dd750429b6dp+0);
     default: return inf;
     }
 }
@@ -139,7 +186,7 @@ over_interval(num_unary f, around r)
 double
 num_sensitivity1(num_unary f, double x, double e)
 {
-    if (e == 0 || f == NUM_ISNAN)
+    if (e == 0 || num_unary_gives(f, NUM_AS_F32) == NUM_AS_BOOL)
         return 0;
     if (x != x || e != e || e < 0)
         return NUM_INF;
@@ -151,6 +198,7 @@ num_sensitivity1(num_unary f, double x, double e)
     case NUM_SIN: return circular(NUM_COS, x, e);
     case NUM_COS: return circular(NUM_SIN, x, e);
     case NUM_TAN: return tangent(x, e);
+    case NUM_BINADE: return by_magnitude_steps(f, x, e);
     case NUM_SQUARE: return (2 * num_abs(x) * e + e * e) * (1 + SLACK);
     default: break;
     }

@@ -20,7 +20,8 @@ load_tensor(const isa_tensor *in, rt_tensor *out, diags *d)
     const char *wrong = NULL;
     if (in->rank > ISA_RANK)
         wrong = "its rank is too large";
-    else if (in->dtype <= DT_NONE || in->dtype >= DT_COUNT)
+    else if (in->dtype <= DT_NONE || in->dtype >= DT_COUNT ||
+             num_is_packed(in->dtype))
         wrong = "it has no element type";
     else if (in->kind < OBJ_TENSOR_INPUT || in->kind > OBJ_TENSOR_CONST)
         wrong = "it has no kind";

@@ -87,6 +87,7 @@ put_element(strbuf *b, const output *x, uint64_t e)
     case NUM_SINT: strbuf_printf(b, "%d", (int32_t)w); break;
     case NUM_UINT: strbuf_printf(b, "%u", w); break;
     case NUM_BOOL: strbuf_put(b, w ? STR("true") : STR("false")); break;
+    case NUM_PACKED: break; // no tensor has such a type
     }
 }
 

@@ -331,7 +331,8 @@ fits(num_dtype to, bool is_signed, uint64_t w)
     uint32_t bits = 8 * num_dtype_bytes(to);
     bool negative = is_signed && (int64_t)w < 0;
     switch (num_dtype_class(to)) {
-    case NUM_FLOAT: return false;
+    case NUM_FLOAT:
+    case NUM_PACKED: return false;
     case NUM_BOOL: return w <= 1;
     case NUM_UINT: return !negative && w >> bits == 0;
     case NUM_SINT:
@@ -390,7 +391,13 @@ same_type(const npy_array *x, num_dtype to)
     case DT_BF16: return raw && x->size == 2;
     case DT_F8E4M3:
     case DT_F8E5M2:
-    case DT_F8E3M4: return raw && x->size == 1;
+    case DT_F8E3M4:
+    case DT_F8E4M3FN:
+    case DT_F4E2M1:
+    case DT_E8M0: return raw && x->size == 1;
+    case DT_F8E4M3FNX4:
+    case DT_F8E5M2X4:
+    case DT_F4E2M1X4:
     case DT_NONE:
     case DT_TF32:
     case DT_I8:
@@ -444,7 +451,10 @@ descr_of(num_dtype t)
     case DT_BF16: return "<V2";
     case DT_F8E4M3:
     case DT_F8E5M2:
-    case DT_F8E3M4: return "|V1";
+    case DT_F8E3M4:
+    case DT_F8E4M3FN:
+    case DT_F4E2M1:
+    case DT_E8M0: return "|V1";
     case DT_I8: return "|i1";
     case DT_I16: return "<i2";
     case DT_I32: return "<i4";
@@ -452,6 +462,9 @@ descr_of(num_dtype t)
     case DT_U16: return "<u2";
     case DT_U32: return "<u4";
     case DT_BOOL: return "|b1";
+    case DT_F8E4M3FNX4:
+    case DT_F8E5M2X4:
+    case DT_F4E2M1X4:
     case DT_NONE:
     case DT_COUNT: break;
     }

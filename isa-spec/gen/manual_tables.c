@@ -38,9 +38,9 @@ table_unary(const gen *g, strbuf *out)
     uint32_t code = 0;
     strbuf_put(out,
                STR("| code | name | types | value |\n|---|---|---|---|\n"));
-#define UNARY(id, name, classes, what)                                         \
+#define UNARY(id, name, classes, gives, what)                                  \
     function_row(out, ++code, name, classes, what);
-#define BINARY(id, name, classes, what)
+#define BINARY(id, name, classes, gives, what)
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY
@@ -53,8 +53,8 @@ table_binary(const gen *g, strbuf *out)
     uint32_t code = 0;
     strbuf_put(out,
                STR("| code | name | types | value |\n|---|---|---|---|\n"));
-#define UNARY(id, name, classes, what)
-#define BINARY(id, name, classes, what)                                        \
+#define UNARY(id, name, classes, gives, what)
+#define BINARY(id, name, classes, gives, what)                                 \
     function_row(out, ++code, name, classes, what);
 #include "numerics/funcs.def"
 #undef UNARY

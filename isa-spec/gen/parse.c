@@ -11,15 +11,15 @@ static const char *const dtype_names[] = {
 #undef DTYPE
 };
 static const char *const unary_names[] = {
-#define UNARY(id, name, classes, what) name,
-#define BINARY(id, name, classes, what)
+#define UNARY(id, name, classes, gives, what) name,
+#define BINARY(id, name, classes, gives, what)
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY
 };
 static const char *const binary_names[] = {
-#define UNARY(id, name, classes, what)
-#define BINARY(id, name, classes, what) name,
+#define UNARY(id, name, classes, gives, what)
+#define BINARY(id, name, classes, gives, what) name,
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY

@@ -148,6 +148,193 @@ softplus(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
     return 0;
 }
 
+static int
+binade(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    if (!mpfr_regular_p(x))
+        return mpfr_abs(y, x, r);
+    return mpfr_set_ui_2exp(y, 1, mpfr_get_exp(x) - 1, r);
+}
+
+// x n / (n + 2), n = e^x (e^x + 2); right of 0 by e^-x, which stays finite.
+static int
+mish(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t e, n;
+    bool positive = !mpfr_nan_p(x) && mpfr_sgn(x) > 0;
+    if (gated_limit(y, x))
+        return 0;
+    mpfr_inits2(mpfr_get_prec(y) + 8, e, n, (mpfr_ptr)0);
+    mpfr_abs(e, x, r);
+    mpfr_neg(e, e, r);
+    mpfr_exp(e, e, r);
+    if (positive) {
+        mpfr_mul_ui(n, e, 2, r);
+        mpfr_add_ui(n, n, 1, r);
+        mpfr_sqr(e, e, r);
+        mpfr_mul_ui(e, e, 2, r);
+    } else {
+        mpfr_add_ui(n, e, 2, r);
+        mpfr_mul(n, n, e, r);
+        mpfr_set_ui(e, 2, r);
+    }
+    mpfr_add(e, e, n, r);
+    mpfr_div(n, n, e, r);
+    mpfr_mul(y, n, x, r);
+    mpfr_clears(e, n, (mpfr_ptr)0);
+    return 0;
+}
+
+static void
+times_1702(mpfr_t u, const mpfr_t x)
+{
+    mpfr_mul_ui(u, x, 1702, MPFR_RNDN);
+    mpfr_div_ui(u, u, 1000, MPFR_RNDN);
+}
+
+static int
+gelu_sigmoid(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t u;
+    (void)r;
+    if (gated_limit(y, x))
+        return 0;
+    mpfr_init2(u, mpfr_get_prec(y) + 32);
+    times_1702(u, x);
+    times_sigmoid(y, x, u);
+    mpfr_clear(u);
+    return 0;
+}
+
+// The derivative of x gate(x) goes from -0 to 1.
+static bool
+slope_limit(mpfr_t y, const mpfr_t x)
+{
+    if (!mpfr_inf_p(x))
+        return false;
+    if (mpfr_sgn(x) > 0)
+        mpfr_set_ui(y, 1, MPFR_RNDN);
+    else
+        mpfr_set_zero(y, -1);
+    return true;
+}
+
+// Bits that the sums below may lose near their zeros: no argument of the tests
+// is nearer than 2^-64 to one.
+enum { ZERO_BITS = 96 };
+
+// s (1 + u (1 - s)), s = sigmoid(u)
+static void
+silu_slope(mpfr_t y, const mpfr_t u)
+{
+    mpfr_t s, t;
+    mpfr_inits2(mpfr_get_prec(y) + ZERO_BITS, s, t, (mpfr_ptr)0);
+    mpfr_exp(t, u, MPFR_RNDN);
+    mpfr_add_ui(t, t, 1, MPFR_RNDN);
+    mpfr_div(t, u, t, MPFR_RNDN);
+    mpfr_add_ui(t, t, 1, MPFR_RNDN);
+    mpfr_neg(s, u, MPFR_RNDN);
+    mpfr_exp(s, s, MPFR_RNDN);
+    mpfr_add_ui(s, s, 1, MPFR_RNDN);
+    mpfr_div(y, t, s, MPFR_RNDN);
+    mpfr_clears(s, t, (mpfr_ptr)0);
+}
+
+static int
+silu_dx(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    (void)r;
+    if (!slope_limit(y, x))
+        silu_slope(y, x);
+    return 0;
+}
+
+static int
+gelu_sigmoid_dx(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t u;
+    (void)r;
+    if (slope_limit(y, x))
+        return 0;
+    mpfr_init2(u, mpfr_get_prec(y) + ZERO_BITS);
+    times_1702(u, x);
+    silu_slope(y, u);
+    mpfr_clear(u);
+    return 0;
+}
+
+// Phi(x) + x phi(x) = (erfc(-x / sqrt 2) + x sqrt(2 / pi) e^(-x^2/2)) / 2
+static int
+gelu_dx(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t p, q, c;
+    if (slope_limit(y, x))
+        return 0;
+    mpfr_inits2(mpfr_get_prec(y) + ZERO_BITS, p, q, c, (mpfr_ptr)0);
+    mpfr_sqr(q, x, r);
+    mpfr_div_2ui(q, q, 1, r);
+    mpfr_neg(q, q, r);
+    mpfr_exp(q, q, r);
+    mpfr_mul(q, q, x, r);
+    mpfr_const_pi(c, r);
+    mpfr_ui_div(c, 2, c, r);
+    mpfr_sqrt(c, c, r);
+    mpfr_mul(q, q, c, r);
+    mpfr_sqrt_ui(c, 2, r);
+    mpfr_div(p, x, c, r);
+    mpfr_neg(p, p, r);
+    mpfr_erfc(p, p, r);
+    mpfr_add(p, p, q, r);
+    mpfr_div_2ui(y, p, 1, r);
+    if (mpfr_zero_p(y)) // underflow, from below
+        mpfr_set_zero(y, -1);
+    mpfr_clears(p, q, c, (mpfr_ptr)0);
+    return 0;
+}
+
+static int
+erf_dx(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
+{
+    mpfr_t e, c;
+    mpfr_inits2(mpfr_get_prec(y) + 32, e, c, (mpfr_ptr)0);
+    mpfr_sqr(e, x, r);
+    mpfr_neg(e, e, r);
+    mpfr_exp(e, e, r);
+    mpfr_const_pi(c, r);
+    mpfr_sqrt(c, c, r);
+    mpfr_ui_div(c, 2, c, r);
+    mpfr_mul(y, e, c, r);
+    mpfr_clears(e, c, (mpfr_ptr)0);
+    return 0;
+}
+
+static int
+prelu(mpfr_t y, const mpfr_t a, const mpfr_t b, mpfr_rnd_t r)
+{
+    if (!mpfr_nan_p(a) && mpfr_sgn(a) >= 0)
+        return mpfr_set(y, a, r);
+    return mpfr_mul(y, a, b, r);
+}
+
+static int
+average(mpfr_t y, const mpfr_t a, const mpfr_t b, mpfr_rnd_t r)
+{
+    mpfr_add(y, a, b, r);
+    return mpfr_div_2ui(y, y, 1, r);
+}
+
+static int
+abs_max(mpfr_t y, const mpfr_t a, const mpfr_t b, mpfr_rnd_t r)
+{
+    return mpfr_set(y, mpfr_cmpabs(a, b) > 0 ? a : b, r);
+}
+
+static int
+abs_min(mpfr_t y, const mpfr_t a, const mpfr_t b, mpfr_rnd_t r)
+{
+    return mpfr_set(y, mpfr_cmpabs(a, b) < 0 ? a : b, r);
+}
+
 // ---- the tables
 
 typedef int mpfr_unary(mpfr_t y, const mpfr_t x, mpfr_rnd_t r);
@@ -186,12 +373,27 @@ static mpfr_unary *const unary[NUM_U_COUNT] = {
     [NUM_SINH] = mpfr_sinh,
     [NUM_COSH] = mpfr_cosh,
     [NUM_SQUARE] = mpfr_sqr,
+    [NUM_BINADE] = binade,
+    [NUM_EXP2] = mpfr_exp2,
+    [NUM_LOG2] = mpfr_log2,
+    [NUM_CBRT] = mpfr_cbrt,
+    [NUM_ASINH] = mpfr_asinh,
+    [NUM_ACOSH] = mpfr_acosh,
+    [NUM_ATANH] = mpfr_atanh,
+    [NUM_ERFC] = mpfr_erfc,
+    [NUM_MISH] = mish,
+    [NUM_GELU_SIGMOID] = gelu_sigmoid,
+    [NUM_GELU_DX] = gelu_dx,
+    [NUM_GELU_SIGMOID_DX] = gelu_sigmoid_dx,
+    [NUM_SILU_DX] = silu_dx,
+    [NUM_ERF_DX] = erf_dx,
 };
 
 static mpfr_binary *const binary[NUM_B_COUNT] = {
-    [NUM_ADD] = mpfr_add, [NUM_SUB] = mpfr_sub,  [NUM_MUL] = mpfr_mul,
-    [NUM_DIV] = mpfr_div, [NUM_MOD] = mpfr_fmod, [NUM_ATAN2] = mpfr_atan2,
-    [NUM_POW] = mpfr_pow,
+    [NUM_ADD] = mpfr_add,    [NUM_SUB] = mpfr_sub,     [NUM_MUL] = mpfr_mul,
+    [NUM_DIV] = mpfr_div,    [NUM_MOD] = mpfr_fmod,    [NUM_ATAN2] = mpfr_atan2,
+    [NUM_POW] = mpfr_pow,    [NUM_HYPOT] = mpfr_hypot, [NUM_PRELU] = prelu,
+    [NUM_AVERAGE] = average, [NUM_ABS_MAX] = abs_max,  [NUM_ABS_MIN] = abs_min,
 };
 
 bool
@@ -221,7 +423,8 @@ oracle2(num_binary f, mpfr_t y, const mpfr_t a, const mpfr_t b)
     if (binary[f] == NULL)
         return false;
     binary[f](y, a, b, MPFR_RNDN);
-    if (mpfr_nan_p(a) || mpfr_nan_p(b)) // mpfr_pow(1, nan) is 1
+    bool unread = f == NUM_PRELU && !mpfr_nan_p(a) && mpfr_sgn(a) >= 0;
+    if (mpfr_nan_p(a) || (mpfr_nan_p(b) && !unread)) // mpfr_pow(1, nan) is 1
         mpfr_set_nan(y);
     return true;
 }

@@ -80,6 +80,9 @@ static const illegal_insn broken[] = {
     {"vector", "copy " DST "a=sbuf[0,0x0]f32{(-1,4)} " P, "P4 a"},
     {"vector", "copy " DST "a=sbuf[0,0x0+r3]f32{(1024,4)} " P, "P4 a"},
     {"gpsimd", "copy " DST "a=psum[0,0x0]f32{(1,4)} " P, "P5 a"},
+    {"vector", "copy " DST "a=sbuf[0,0x0]f8e4m3fnx4{(1,4)} " P, "P6 a"},
+    {"sync", "dma queue=1 dst=hbm[0,0x0,4]f4e2m1x4{} a=sbuf[0,0x0]f32{} " P,
+     "D4 dst"},
     {"vector", "copy " DST "a=sbuf[0,0x0]f32{(1,3)} " P, "C1"},
 
     {"vector", "fill.f32 " DST "s0=sbuf[16,0x0]f32 " P, "V1 s0"},
@@ -88,6 +91,7 @@ static const illegal_insn broken[] = {
     {"vector", "fill.f32 " DST "s0=sbuf[0,0xffd]f32 " P, "V4 s0"},
     {"vector", "fill.f32 " DST "s0=psum[0,0x1fe]f32 " P, "V3 s0"},
     {"gpsimd", "fill.f32 " DST "s0=psum[0,0x0]f32 " P, "V5 s0"},
+    {"vector", "fill.f32 " DST "s0=sbuf[0,0x0]f8e5m2x4 " P, "V6 s0"},
 
     {"vector", "act.f32 neg " DST "a=sbuf[0,0x0]f32{(1,3)} " P, "C1"},
     {"vector", "act.f32 not " DST A P, "C2"},
@@ -107,6 +111,8 @@ static const illegal_insn broken[] = {
     {"scalar", "act.f32 exp reduce " DST A "red=psum[0,0x2]f32 " P, "R3 red"},
     {"scalar", "act.f32 exp reduce " DST A "red=sbuf[0,0xffd]f32 " P, "R4 red"},
     {"gpsimd", "act.f32 exp " DST A "red=psum[0,0x0]f32 " P, "R5 red"},
+    {"scalar", "act.f32 exp reduce " DST A "red=sbuf[0,0x0]f4e2m1x4 " P,
+     "R6 red"},
 
     {"vector", "tt_scan.f32 add add " DST A "b=sbuf[0,0x0]f32{(1,3)} " P, "C1"},
     {"vector",
@@ -188,6 +194,8 @@ static const illegal_insn broken[] = {
     {"sync", G GD GA "b=sbuf[0,0x40]i16{(1,2)} " P, "C3"},
     {"sync", G GD GA "b=sbuf[0,0x40]i32{(1,3)} " P, "C4"},
     {"sync", G GD GA GB P " post s1:1@read", "C5"},
+    {"sync", G GD "a=hbm[0,0x0,2]f4e2m1x4{(1,2)} " GB P, "C7"},
+    {"sync", G "dst=sbuf[0,0x0]f8e5m2x4{(1,4)} " GA GB P, "D4 dst"},
     {"sync", G GD GA GB P " post s1:1@complete post s1:2@complete", "C6"},
     {"sync", S SD "a=psum[0,0x0]f32{(1,4)} " GB P, "D1 a"},
     {"sync", S SD SA "b=sbuf[9,0x0]i32{(1,2)} " P, "D2 b"},
@@ -198,6 +206,7 @@ static const illegal_insn broken[] = {
     {"sync", S SD SA "b=sbuf[0,0x40]u8{(1,2)} " P, "C3"},
     {"sync", S SD SA "b=sbuf[0,0x40]i32{(1,1)} " P, "C4"},
     {"sync", S SD SA GB P " post s1:1@read", "C5"},
+    {"sync", S "dst=hbm[0,0x0,2]f8e5m2x4{(1,2)} " SA GB P, "C7"},
     {"sync", S SD SA GB P " post s1:1@complete post s1:2@complete", "C6"},
 
     {"gpsimd", "affine_select.f32 ge " DST "a=sbuf[0,0x0]f32{(1,3)} s0=1.0 " P,
