@@ -186,7 +186,7 @@ $(B)/unit/%: tests/unit/%.c $(STATIC) Makefile | $(GEN_HDR)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(STATIC) \
 	  $(TEST_LDLIBS) $(LDLIBS)
-$(B)/unit/test_numerics_func $(B)/unit/test_tile_bound: $(B)/obj/tests/exhaustive/oracle.o
+$(B)/unit/test_numerics $(B)/unit/test_numerics_func $(B)/unit/test_tile_bound: $(B)/obj/tests/exhaustive/oracle.o
 
 test-build: build $(UNIT)
 -include tests/fuzz/fuzz.mk

@@ -52,7 +52,7 @@ must_find(num_dtype t)
 static num_word
 widened(const format *f, double v)
 {
-    if (f->kind == FORMAT_IEEE)
+    if (format_is_float(f))
         return isnan(v) ? NUM_CANONICAL_NAN : num_word_f32((float)v);
     return (num_word)(int64_t)v;
 }
@@ -95,7 +95,7 @@ check_loads(num_dtype t, const format *f)
 static uint32_t
 expected_store(const format *from, format *to, double v)
 {
-    if (from->kind == FORMAT_IEEE)
+    if (format_is_float(from))
         return format_code(to, v);
     return format_code_int(to, (int64_t)v);
 }
@@ -130,12 +130,13 @@ check_types(void)
 {
     for (int s = 1; s < DT_COUNT; s++) {
         const format *from = must_find((num_dtype)s);
-        if (from == NULL || from->bits + from->pad > 16)
+        if (from == NULL || from->bits + from->pad > 16 ||
+            from->kind == FORMAT_PACKED)
             continue;
         check_loads((num_dtype)s, from);
         for (int t = 1; t < DT_COUNT; t++) {
             format *to = must_find((num_dtype)t);
-            if (to != NULL)
+            if (to != NULL && to->kind != FORMAT_PACKED)
                 check_store((num_dtype)s, (num_dtype)t, from, to);
         }
     }
@@ -153,6 +154,11 @@ integer1(num_unary f, int64_t x, bool is_bool, int64_t *y)
     case NUM_ABS: *y = x < 0 ? -x : x; return true;
     case NUM_SIGN: *y = (x > 0) - (x < 0); return true;
     case NUM_NOT: *y = is_bool ? !x : -1 - x; return true;
+    case NUM_POPCOUNT: *y = __builtin_popcount((uint32_t)x); return true;
+    case NUM_CLZ: *y = x == 0 ? 32 : __builtin_clz((uint32_t)x); return true;
+    case NUM_BITS_F32: // of at most 16 bits: too small for infinity, or NaN
+        *y = x < 0 ? (int64_t)NUM_CANONICAL_NAN : x;
+        return true;
     default: return false;
     }
 }
@@ -180,7 +186,7 @@ check_integers(void)
 {
     for (int t = 1; t < DT_COUNT; t++) {
         const format *in = must_find((num_dtype)t);
-        if (in == NULL || in->kind == FORMAT_IEEE || in->bits > 16)
+        if (in == NULL || format_is_float(in) || in->bits > 16)
             continue;
         for (int f = 1; f < NUM_U_COUNT; f++)
             check_integer1((num_unary)f, (num_dtype)t, in);
@@ -226,8 +232,20 @@ compare2(num_binary f, double a, double b, num_word *y)
     case NUM_LE: *y = a < b || a == b; return true;
     case NUM_GT: *y = b < a; return true;
     case NUM_GE: *y = b < a || a == b; return true;
+    case NUM_LAND: *y = a != 0 && b != 0; return true;
+    case NUM_LOR: *y = a != 0 || b != 0; return true;
+    case NUM_LXOR: *y = (a != 0) + (b != 0) == 1; return true;
     default: return false;
     }
+}
+
+static uint32_t
+philox(uint32_t a, uint32_t b)
+{
+    const uint32_t counter[4] = {b / 4, 0, 0, 0}, key[2] = {a, 0};
+    uint32_t out[4];
+    oracle_philox(counter, key, out);
+    return out[b % 4];
 }
 
 static bool
@@ -248,6 +266,14 @@ integer2(num_binary f, int64_t a, int64_t b, int64_t *y)
     case NUM_SHR:
         *y = (int64_t)floor(ldexp((double)a, -(int)(b & 31)));
         return true;
+    case NUM_LSHR: *y = (int64_t)((uint32_t)a >> (b & 31)); return true;
+    case NUM_DIV_FLOOR:
+        *y = b == 0 ? 0 : (int64_t)floor((double)a / (double)b);
+        return true;
+    case NUM_MOD_FLOOR:
+        *y = b == 0 ? 0 : a - b * (int64_t)floor((double)a / (double)b);
+        return true;
+    case NUM_PHILOX: *y = philox((uint32_t)a, (uint32_t)b); return true;
     default: return false;
     }
 }

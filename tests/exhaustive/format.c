@@ -26,6 +26,22 @@ static format formats[] = {
     {.name = "u16", .kind = FORMAT_UNSIGNED, .bits = 16},
     {.name = "u32", .kind = FORMAT_UNSIGNED, .bits = 32},
     {.name = "bool", .kind = FORMAT_BOOL, .bits = 8},
+    {.name = "f8e4m3fn",
+     .kind = FORMAT_FINITE,
+     .bits = 8,
+     .man = 3,
+     .bias = 7,
+     .nan = 0x7f},
+    {.name = "f4e2m1",
+     .kind = FORMAT_FINITE,
+     .bits = 4,
+     .man = 1,
+     .bias = 1,
+     .nan = 8}, // a zero: it has none
+    {.name = "e8m0", .kind = FORMAT_SCALE, .bits = 8},
+    {.name = "f8e4m3fnx4", .kind = FORMAT_PACKED, .bits = 32},
+    {.name = "f8e5m2x4", .kind = FORMAT_PACKED, .bits = 32},
+    {.name = "f4e2m1x4", .kind = FORMAT_PACKED, .bits = 16},
 };
 
 format *
@@ -36,6 +52,13 @@ format_find(const char *name)
             return &formats[i];
     }
     return NULL;
+}
+
+bool
+format_is_float(const format *f)
+{
+    return f->kind == FORMAT_IEEE || f->kind == FORMAT_FINITE ||
+           f->kind == FORMAT_SCALE;
 }
 
 // ---- values
@@ -55,6 +78,8 @@ static uint32_t
 infinity_code(const format *f)
 {
     uint32_t magnitudes = 1u << (f->bits - 1);
+    if (f->kind == FORMAT_FINITE) // the first that is not a number
+        return f->nan < magnitudes ? f->nan : magnitudes;
     return magnitudes - (1u << f->man);
 }
 
@@ -69,9 +94,11 @@ float_value(const format *f, uint32_t code)
     code >>= f->pad;
     uint32_t sign = code >> (f->bits - 1) & 1;
     uint32_t mag = code & ((1u << (f->bits - 1)) - 1);
-    double v = mag > infinity_code(f)    ? (double)NAN
-               : mag == infinity_code(f) ? (double)INFINITY
-                                         : magnitude_value(f, mag);
+    bool finite = f->kind == FORMAT_FINITE;
+    double v = mag > infinity_code(f) ? (double)NAN
+               : mag == infinity_code(f)
+                   ? (finite ? (double)NAN : (double)INFINITY)
+                   : magnitude_value(f, mag);
     return sign ? -v : v;
 }
 
@@ -80,7 +107,11 @@ format_value(const format *f, uint32_t code)
 {
     uint32_t top = 1u << (f->bits - 1);
     switch (f->kind) {
-    case FORMAT_IEEE: return float_value(f, code);
+    case FORMAT_IEEE:
+    case FORMAT_FINITE: return float_value(f, code);
+    case FORMAT_SCALE:
+        return code == 255 ? (double)NAN : ldexp(1, (int)code - 127);
+    case FORMAT_PACKED: break;
     case FORMAT_SIGNED:
         return code & top ? (double)code - 2.0 * top : (double)code;
     case FORMAT_UNSIGNED: return (double)code;
@@ -121,10 +152,35 @@ format_magnitude(format *f, double x)
     return lo;
 }
 
+uint32_t
+format_signed(const format *f, uint32_t mag, bool negative)
+{
+    uint32_t sign = negative ? 1u << (f->bits - 1) : 0;
+    if (f->kind == FORMAT_FINITE && mag >= infinity_code(f)) {
+        if (f->nan < 1u << (f->bits - 1)) // NaN, without a sign
+            return f->nan;
+        mag = infinity_code(f) - 1; // saturated
+    }
+    return (sign | mag) << f->pad;
+}
+
+// To the nearest power of two; from 3/4 of the next one up.
+static uint32_t
+scale_code(double x)
+{
+    int e;
+    if (!(x > 0) || isinf(x))
+        return 255;
+    double m = frexp(x, &e); // x = m 2^e, m in [1/2, 1)
+    int code = 127 + (m >= 0.75 ? e : e - 1);
+    return code < 0 ? 0 : code > 254 ? 255 : (uint32_t)code;
+}
+
 static uint32_t
 float_code(format *f, double x)
 {
-    uint32_t sign = signbit(x) ? 1u << (f->bits - 1) : 0;
+    if (isnan(x) && f->kind == FORMAT_FINITE)
+        return f->nan;
     if (isnan(x))
         return (infinity_code(f) | 1u << (f->man - 1)) << f->pad;
     if (f->bits == 32) { // a table of them would be large
@@ -134,7 +190,7 @@ float_code(format *f, double x)
         } v = {(float)x};
         return v.u;
     }
-    return (sign | format_magnitude(f, x)) << f->pad;
+    return format_signed(f, format_magnitude(f, x), signbit(x) != 0);
 }
 
 static double
@@ -164,7 +220,10 @@ format_code(format *f, double x)
     uint32_t mask = f->bits == 32 ? 0xffffffffu : (1u << f->bits) - 1;
     double top = ldexp(1, f->bits - 1);
     switch (f->kind) {
-    case FORMAT_IEEE: return float_code(f, x);
+    case FORMAT_IEEE:
+    case FORMAT_FINITE: return float_code(f, x);
+    case FORMAT_SCALE: return scale_code(x);
+    case FORMAT_PACKED: break;
     case FORMAT_SIGNED: return integer_code(x, -top, top - 1) & mask;
     case FORMAT_UNSIGNED: return integer_code(x, 0, 2 * top - 1);
     case FORMAT_BOOL: return x != 0;

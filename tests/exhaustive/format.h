@@ -13,6 +13,9 @@ typedef enum {
     FORMAT_SIGNED,
     FORMAT_UNSIGNED,
     FORMAT_BOOL,
+    FORMAT_FINITE, // OCP elements: no infinity, at most the last code NaN
+    FORMAT_SCALE,  // OCP e8m0
+    FORMAT_PACKED, // several numbers: converted by no one
 } format_kind;
 
 typedef struct {
@@ -24,6 +27,7 @@ typedef struct {
     uint32_t edges, nan;
 } format;
 
+bool format_is_float(const format *f);
 // NULL: there is no oracle for the type.
 format *format_find(const char *name);
 // The exact value; NaN is NaN.
@@ -34,6 +38,9 @@ uint32_t format_code(format *f, double x);
 // The magnitude whose interval holds |x|, for floats: edge[c] <= |x| < edge[c +
 // 1] but for the ties.
 uint32_t format_magnitude(format *f, double x);
+// The code of a magnitude (infinity's or what would be the next number's when
+// too large) with a sign.
+uint32_t format_signed(const format *f, uint32_t mag, bool negative);
 // Of an integer converted to f.
 uint32_t format_code_int(format *f, int64_t x);
 

@@ -4,6 +4,7 @@
 #include "tests/exhaustive/oracle.h"
 
 #include <math.h>
+#include <string.h>
 
 // ---- functions that MPFR lacks
 
@@ -484,4 +485,23 @@ oracle_ulps2(num_binary f, num_word a, num_word b, num_word got)
     double u = oracle2(f, y, x, z) ? oracle_ulps(got, y) : -1;
     mpfr_clears(x, z, y, (mpfr_ptr)0);
     return u;
+}
+
+// ---- random words
+
+void
+oracle_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t k[2] = {key[0], key[1]};
+    memcpy(out, counter, 4 * sizeof *out);
+    for (int r = 0; r < 10; r++) {
+        uint64_t m0 = 3528531795u * (uint64_t)out[0];
+        uint64_t m1 = 3449720151u * (uint64_t)out[2];
+        uint32_t next[4] = {
+            (uint32_t)(m1 / 0x100000000u) ^ out[1] ^ k[0], (uint32_t)m1,
+            (uint32_t)(m0 / 0x100000000u) ^ out[3] ^ k[1], (uint32_t)m0};
+        memcpy(out, next, sizeof next);
+        k[0] += 2654435769u;
+        k[1] += 3144134277u;
+    }
 }

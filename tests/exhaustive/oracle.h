@@ -30,4 +30,7 @@ double oracle_ulps(num_word got, const mpfr_t y);
 double oracle_ulps1(num_unary f, num_word x, num_word got);
 double oracle_ulps2(num_binary f, num_word a, num_word b, num_word got);
 
+// Philox4x32-10 as its authors' paper has it.
+void oracle_philox(const uint32_t counter[4], const uint32_t key[2],
+                   uint32_t out[4]);
 #endif

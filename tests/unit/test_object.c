@@ -49,7 +49,7 @@ static const char text[] =
     "    endloop\n"
     "    end\n"
     ".stream sync\n"
-    "    dma accumulate queue=3 dst=hbm[1,0x10+r1,12]f32{(1,2)} "
+    "    dma add queue=3 dst=hbm[1,0x10+r1,12]f32{(1,2)} "
     "a=sbuf[0,0x0]f32{(1,2)} parts=2 post s1:1@complete\n"
     "    reg r1=madd(r0,r56,-512) r2=add(r1,r57) r3=sub(r1,5)\n"
     "    end\n";
