@@ -40,8 +40,17 @@ MICRO = re.compile(r"r(\d+)=(\w+)\(([^)]*)\)")
 HEAD = re.compile(r'\.tensor (\w+) (\w+) \[([\d,]*)\] "((?:[^"\\]|\\.)*)"')
 
 
+WRITTEN = ("dst", "dst2", "red")
+ROLES = WRITTEN + ("a", "b", "s0", "s1")
+# The operand that an index places, anywhere in its tensor.
+INDEXED = {"dma_gather": "a", "dma_scatter": "dst"}
+COMPARE = {"always": lambda a, b: True, "lt": lambda a, b: a < b, "le": lambda a, b: a <= b,
+           "eq": lambda a, b: a == b, "ne": lambda a, b: a != b, "ge": lambda a, b: a >= b,
+           "gt": lambda a, b: a > b}
+
+
 class Operand:
-    """A pattern as written; `role` is dst, a, b, s0 or s1."""
+    """A pattern as written; `role` is one of ROLES."""
 
     def __init__(self, role, text):
         m = PLACE.match(text)
@@ -75,8 +84,12 @@ class Insn:
         self.parts, self.parts_reg = number("parts"), number("parts_reg")
         self.dst_parts, self.dst_parts_reg = number("dst_parts"), number("dst_parts_reg")
         self.count, self.count_reg = number("count"), number("count_reg")
-        self.adds = "accumulate" in words or number("first_mask") != 0
-        self.operands = [Operand(r, fields[r]) for r in ("dst", "a", "b", "s0", "s1")
+        combines = self.queue and {"add", "max", "min", "skip"} & set(words)
+        self.adds = ("accumulate" in words or number("first_mask") != 0 or bool(combines)
+                     or self.op in ("select", "scatter", "dma_scatter"))
+        self.condition = [w for w in words[1:] if w in COMPARE] if self.op == "branch" else []
+        self.compare = [number("ra"), number("rb"), int(fields.get("imm", 0)), int(fields.get("to", 0))]
+        self.operands = [Operand(r, fields[r]) for r in ROLES
                          if re.match(r"(sbuf|psum|hbm)\[", fields.get(r, ""))]
         self.micro = [self.parse_micro(*m) for m in MICRO.findall(text)] if self.op == "reg" else []
 
@@ -212,6 +225,7 @@ class Engine:
         self.code, self.painter, self.left = program.code[engine], painter, steps_max
         # Nobody may write these, so nobody conflicts on them.
         self.constant = {n for n, (kind, _, _) in enumerate(program.tensors) if kind in ("input", "const")}
+        self.bytes = [size for _, _, size in program.tensors]
         self.reg = [0] * 64
 
     def steps(self):
@@ -240,6 +254,11 @@ class Engine:
                 else:
                     self.reg[counter] = 0
                     loops.pop()
+            elif i.op == "branch":
+                ra, rb, imm, to = i.compare
+                pc += to if COMPARE[i.condition[0]](self.reg[ra], self.reg[rb] if rb else imm) else 0
+            elif i.op == "reg_load":
+                raise Bad("control or addresses depend on data")
             elif i.op == "end":
                 return
             else:
@@ -263,14 +282,17 @@ class Engine:
                 return []
             if o.mem in self.constant:
                 continue
-            f = self.painter.number((o.mem, o.part, parts, o.offset + (self.reg[o.reg] if o.reg else 0),
-                                     o.size, o.pstep, dims))
-            if o.role != "dst":
+            key = (o.mem, o.part, parts, o.offset + (self.reg[o.reg] if o.reg else 0),
+                   o.size, o.pstep, dims)
+            if INDEXED.get(i.op) == o.role:
+                key = (o.mem, 0, 1, 0, 1, 0, ((1, self.bytes[o.mem]),))
+            f = self.painter.number(key)
+            if o.role not in WRITTEN:
                 out.append((f, READ))
             else:
                 # A matmul that adds in some iterations only is taken to read in all:
                 # whoever conflicts with that read conflicts with the write beside it.
-                out += [(f, READ)] if i.adds or i.op == "select" else []
+                out += [(f, READ)] if i.adds else []
                 out.append((f, WRITE))
         return out
 
