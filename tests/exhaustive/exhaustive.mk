@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make check: every value of the narrow types. make check-long: every binary32
 # input, in shards that are kept in a ledger (long.py).
-EXHAUSTIVE := convert unary sweep
+EXHAUSTIVE := convert unary sweep digest modes
 EXHAUSTIVE_BIN := $(EXHAUSTIVE:%=$(B)/exhaustive/%)
 EXHAUSTIVE_OBJ := $(patsubst %,$(B)/obj/tests/exhaustive/%.o,oracle format screen)
 
@@ -32,3 +32,31 @@ check-long-numerics: deps
 # The table of docs/numerics.md, from the ledger.
 worst-errors:
 	@$(LONG) --write
+
+# ---- one digest, however numerics/ is compiled --------------------------------------
+
+DIGEST := $(BUILD)/digest
+DIGEST_SRC := $(sort $(wildcard numerics/*.c)) tests/exhaustive/digest.c
+# Beside the release variant's, which is gcc -O3.
+DIGEST_WAYS := gcc-O0 clang-O0 clang-O3 native
+DIGEST_gcc-O0 := gcc -O0
+DIGEST_clang-O0 := $(CLANG) -O0
+DIGEST_clang-O3 := $(CLANG) -O3
+DIGEST_native := gcc -O3 -march=native -DNUM_PORTABLE
+
+define digest_way
+$(DIGEST)/$(1)/%.o: %.c tests/exhaustive/exhaustive.mk | $(GEN_HDR)
+	@mkdir -p $$(@D)
+	$$(call say,$(1) $$<)
+	$$(Q)$$(DIGEST_$(1)) -std=c17 -w -ffp-contract=off $(INCLUDES) -MMD -MP -c $$< -o $$@
+$(DIGEST)/$(1)/digest: $(DIGEST_SRC:%.c=$(DIGEST)/$(1)/%.o)
+	$$(call say,LINK  $$@)
+	$$(Q)$$(DIGEST_$(1)) -o $$@ $$^
+digest-build: $(DIGEST)/$(1)/digest
+-include $(DIGEST_SRC:%.c=$(DIGEST)/$(1)/%.d)
+endef
+$(foreach w,$(DIGEST_WAYS),$(eval $(call digest_way,$(w))))
+.PHONY: digest-build
+ifeq ($(VARIANT),release)
+test-build: digest-build
+endif
