@@ -393,6 +393,12 @@ combine_of(num_reduce r)
     case NUM_R_PROD:
     case NUM_R_ANY:
     case NUM_R_ALL:
+    case NUM_R_SUB:
+    case NUM_R_AND:
+    case NUM_R_OR:
+    case NUM_R_XOR:
+    case NUM_R_ABSMAX:
+    case NUM_R_ABSMIN:
     case NUM_R_COUNT: break;
     }
     return NUM_C_WRITE;

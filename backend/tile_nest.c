@@ -239,6 +239,12 @@ combine_op(num_reduce r)
     case NUM_R_MIN: return NUM_MIN;
     case NUM_R_ANY: return NUM_OR;
     case NUM_R_ALL: return NUM_AND;
+    case NUM_R_SUB:
+    case NUM_R_AND:
+    case NUM_R_OR:
+    case NUM_R_XOR:
+    case NUM_R_ABSMAX:
+    case NUM_R_ABSMIN:
     case NUM_R_NONE:
     case NUM_R_COUNT: break;
     }

@@ -174,6 +174,12 @@ reduces(num_reduce r, num_as as)
     case NUM_R_MIN: return as != NUM_AS_BOOL;
     case NUM_R_ANY:
     case NUM_R_ALL: return as == NUM_AS_BOOL;
+    case NUM_R_SUB:
+    case NUM_R_AND:
+    case NUM_R_OR:
+    case NUM_R_XOR:
+    case NUM_R_ABSMAX:
+    case NUM_R_ABSMIN:
     case NUM_R_COUNT: break;
     }
     return false;

@@ -216,6 +216,12 @@ num_binary
 tir_reduce_func(num_reduce r)
 {
     switch (r) {
+    case NUM_R_SUB:
+    case NUM_R_AND:
+    case NUM_R_OR:
+    case NUM_R_XOR:
+    case NUM_R_ABSMAX:
+    case NUM_R_ABSMIN:
     case NUM_R_NONE:
     case NUM_R_COUNT: break;
     case NUM_R_SUM: return NUM_ADD;

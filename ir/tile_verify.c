@@ -203,7 +203,7 @@ is_reduce_of(num_reduce r, num_as as)
 {
     bool logical = r == NUM_R_ANY || r == NUM_R_ALL;
 
-    return r > NUM_R_NONE && r < NUM_R_COUNT && logical == (as == NUM_AS_BOOL);
+    return r > NUM_R_NONE && r <= NUM_R_ALL && logical == (as == NUM_AS_BOOL);
 }
 
 static bool

@@ -257,6 +257,21 @@ take_scalar(reader *r, isa_scalar *s)
     return take_imm(r, isa_scalar_as(r->out, s), &s->imm);
 }
 
+// Lanes left out are 0.
+static bool
+take_mask(reader *r, isa_mask *m)
+{
+    for (uint32_t i = 0; i < NUM_MASK; i++) {
+        uint64_t v;
+        if (i && !take(r, ','))
+            break;
+        if (!take_u64(r, UINT8_MAX, &v))
+            return false;
+        m->lane[i] = (uint8_t)v;
+    }
+    return true;
+}
+
 // rD=op(..), the reader stands before it.
 static bool
 take_uop(reader *r)
@@ -386,8 +401,17 @@ take_value(reader *r, const isa_item *it)
         return take_pattern(r, p, it->kind == ISA_REC_XPATTERN);
     if (it->kind == ISA_REC_SCALAR)
         return take_scalar(r, p);
+    if (it->kind == ISA_F_ENUM) {
+        uint32_t v;
+        if (!take_name(r, it->names, "a name of its kind", &v))
+            return false;
+        isa_set_member(r->out, it->offset, it->size, v);
+        return true;
+    }
     if (it->kind == ISA_REC_RESULT)
         return take_place(r, p);
+    if (it->kind == ISA_REC_MASK)
+        return take_mask(r, p);
     return take_numbers(r, it);
 }
 
@@ -400,7 +424,7 @@ wrong_name(reader *r, str w)
     return false;
 }
 
-// A bare word: a flag, or a value of the first enum not yet given that has it.
+// A bare word: a flag, or a value of the first enum that is not yet given.
 static bool
 take_bare(reader *r, str w)
 {
@@ -416,7 +440,7 @@ take_bare(reader *r, str w)
             (r->seen >> r->info->order[i] & 1))
             continue;
         if (!find_name(it->names, w, &v) || v == 0)
-            continue;
+            break;
         isa_set_member(r->out, it->offset, it->size, v);
         return mark_seen(r, it, w);
     }
@@ -426,10 +450,12 @@ take_bare(reader *r, str w)
 static bool
 is_key_kind(const isa_item *it)
 {
-    return it->kind == ISA_F_UINT || it->kind == ISA_F_INT ||
+    bool names = it->kind == ISA_F_ENUM && it->style == ISA_STYLE_BARE;
+    return names || it->kind == ISA_F_UINT || it->kind == ISA_F_INT ||
            it->kind == ISA_F_REG || it->kind == ISA_REC_PATTERN ||
            it->kind == ISA_REC_XPATTERN || it->kind == ISA_REC_OPTIONAL ||
-           it->kind == ISA_REC_SCALAR || it->kind == ISA_REC_RESULT;
+           it->kind == ISA_REC_SCALAR || it->kind == ISA_REC_RESULT ||
+           it->kind == ISA_REC_MASK;
 }
 
 static bool

@@ -72,7 +72,7 @@ put_f32(strbuf *out, num_word w)
 num_as
 isa_scalar_as(const isa_insn *in, const isa_scalar *s)
 {
-    if (s == &in->s1 && in->op1 != NUM_B_NONE)
+    if (in->op == ISA_TS && s == &in->s1 && in->op1 != NUM_B_NONE)
         return num_chain(in->as, in->op0, in->op1);
     return in->as;
 }
@@ -142,6 +142,18 @@ put_tokens(strbuf *out, const isa_insn *in, bool waits)
     }
 }
 
+// All lanes, so that it can be read.
+static void
+put_mask(strbuf *out, const char *name, const isa_mask *m)
+{
+    for (uint32_t i = 0; i < NUM_MASK; i++) {
+        if (i)
+            strbuf_printf(out, ",%u", m->lane[i]);
+        else
+            strbuf_printf(out, " %s=%u", name, m->lane[i]);
+    }
+}
+
 static void
 put_record(strbuf *out, const isa_item *it, const isa_insn *in)
 {
@@ -170,6 +182,7 @@ put_record(strbuf *out, const isa_item *it, const isa_insn *in)
         strbuf_printf(out, " %s=", it->name);
         put_scalar(out, p, in->as);
         break;
+    case ISA_REC_MASK: put_mask(out, it->name, p); break;
     case ISA_REC_UOP:
         for (uint32_t i = 0; i < ISA_UOPS; i++) {
             if (in->uop[i].kind != ISA_UOP_NONE)
@@ -179,8 +192,21 @@ put_record(strbuf *out, const isa_item *it, const isa_insn *in)
     }
 }
 
+// Names stand alone as long as those before them are there too; after one that
+// is missing they say what they are.
 static void
-put_item(strbuf *out, const isa_item *it, const isa_insn *in)
+put_name(strbuf *out, const isa_item *it, int64_t v, bool *gap)
+{
+    if (v == 0)
+        *gap = true;
+    else if (*gap)
+        strbuf_printf(out, " %s=%s", it->name, name_of(it->names, v));
+    else
+        strbuf_printf(out, " %s", name_of(it->names, v));
+}
+
+static void
+put_item(strbuf *out, const isa_item *it, const isa_insn *in, bool *gap)
 {
     if (it->kind >= ISA_REC_WAIT) {
         put_record(out, it, in);
@@ -188,8 +214,8 @@ put_item(strbuf *out, const isa_item *it, const isa_insn *in)
     }
     int64_t v = isa_get_member(in, it->offset, it->size);
     if (it->kind == ISA_F_ENUM) {
-        if (v && it->style == ISA_STYLE_BARE)
-            strbuf_printf(out, " %s", name_of(it->names, v));
+        if (it->style == ISA_STYLE_BARE)
+            put_name(out, it, v, gap);
     } else if (it->kind == ISA_F_FLAG) {
         if (v)
             strbuf_printf(out, " %s", it->name);
@@ -212,6 +238,7 @@ isa_print(const isa_insn *in, strbuf *out)
                 out, ".%s",
                 name_of(it->names, isa_get_member(in, it->offset, it->size)));
     }
+    bool gap = false;
     for (uint32_t i = 0; i < info->norder; i++)
-        put_item(out, &info->format->item[info->order[i]], in);
+        put_item(out, &info->format->item[info->order[i]], in, &gap);
 }

@@ -28,6 +28,8 @@ typedef enum {
     ISA_FEAT_EXPONENTIAL,
     ISA_FEAT_RANGE_SELECT,
     ISA_FEAT_ROUNDING,
+    ISA_FEAT_GPSIMD_RNG,
+    ISA_FEAT_UNIFORM,
     ISA_FEAT_COUNT
 } isa_feature;
 
@@ -85,6 +87,10 @@ typedef struct {
     uint32_t reg;
 } isa_scalar;
 
+typedef struct {
+    uint8_t lane[NUM_MASK]; // NUM_MASK_LEAVE: none
+} isa_mask;
+
 typedef enum {
     ISA_UOP_NONE,
     ISA_UOP_MOV, // rd = rb or imm
@@ -140,6 +146,8 @@ typedef struct {
                          // iteration; otherwise adds
     isa_ap dst, a, b, dst2;
     isa_scalar s0, s1, red; // red: written, absent if not is_vec
+    isa_scalar s2;          // act2: an immediate
+    isa_mask mask;          // shuffle
     num_cmd cmd;
     bool negate;
     uint32_t mode;
@@ -183,6 +191,7 @@ typedef struct isa_target {
     uint64_t hbm_bytes;   // of one core
     uint32_t dma_queues;  // 16
     uint64_t features;    // bit per isa_feature
+    uint32_t rng_words;   // of the vector engine's generators: 1 or 24
     uint32_t psum_dtypes; // bit per num_dtype a matmul may write
     uint32_t pe_dtypes;   // bit per num_dtype it may read
     uint32_t pe_tile;     // fewest rows or columns of a tile of the array

@@ -46,6 +46,7 @@ typedef enum {
     ISA_REC_OPTIONAL,
     ISA_REC_SCALAR,
     ISA_REC_RESULT,
+    ISA_REC_MASK,
     ISA_REC_UOP
 } isa_record_kind;
 
@@ -129,6 +130,7 @@ int64_t isa_rule_bytes(int64_t dtype);
 int64_t isa_rule_bit(int64_t mask, int64_t n);
 int64_t isa_rule_plain2(int64_t func);
 int64_t isa_rule_packed(int64_t dtype);
+int64_t isa_rule_shuffles(const isa_mask *m, int64_t parts, int64_t dst_parts);
 
 // ---- objasm.c
 

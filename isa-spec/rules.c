@@ -108,12 +108,28 @@ isa_rule_follows(int64_t op1, int64_t op0, int64_t as)
     return num_binary_takes((num_binary)op1, type);
 }
 
-// any and all are for bools, the others for numbers.
+// any and all are for bools, and and or for the bits of integers, xor for
+// either, magnitudes for floats, the others for numbers.
 int64_t
 isa_rule_reduces(int64_t reduce, int64_t as)
 {
-    bool logical = reduce == NUM_R_ANY || reduce == NUM_R_ALL;
-    return logical == (as == NUM_AS_BOOL);
+    switch ((num_reduce)reduce) {
+    case NUM_R_ANY:
+    case NUM_R_ALL: return as == NUM_AS_BOOL;
+    case NUM_R_XOR: return as != NUM_AS_F32;
+    case NUM_R_AND:
+    case NUM_R_OR: return as == NUM_AS_I32 || as == NUM_AS_U32;
+    case NUM_R_ABSMAX:
+    case NUM_R_ABSMIN: return as == NUM_AS_F32;
+    case NUM_R_SUM:
+    case NUM_R_PROD:
+    case NUM_R_MAX:
+    case NUM_R_MIN:
+    case NUM_R_SUB: return as != NUM_AS_BOOL;
+    case NUM_R_NONE:
+    case NUM_R_COUNT: break;
+    }
+    return 0;
 }
 
 // Of two counts of elements; saturates.
@@ -147,4 +163,18 @@ int64_t
 isa_rule_packed(int64_t dtype)
 {
     return num_is_packed((num_dtype)dtype);
+}
+
+// Whether each lane that is given one gets one of the source's.
+int64_t
+isa_rule_shuffles(const isa_mask *m, int64_t parts, int64_t dst_parts)
+{
+    for (int64_t p = 0; p < dst_parts; p++) {
+        int64_t from = m->lane[p % NUM_MASK];
+        if (from == NUM_MASK_LEAVE)
+            continue;
+        if (from >= NUM_MASK || p / NUM_MASK * NUM_MASK + from >= parts)
+            return 0;
+    }
+    return 1;
 }

@@ -43,6 +43,7 @@ static const cap caps[] = {
     {"psum_banks", offsetof(isa_target, psum_banks), CAP_U32, 1024},
     {"hbm_bytes", offsetof(isa_target, hbm_bytes), CAP_U64, 1ull << 46},
     {"dma_queues", offsetof(isa_target, dma_queues), CAP_U32, ISA_QUEUES},
+    {"rng_words", offsetof(isa_target, rng_words), CAP_U32, NUM_RNG_WORDS},
     {"features", offsetof(isa_target, features), CAP_FEATURES, 0},
     {"psum_dtypes", offsetof(isa_target, psum_dtypes), CAP_TYPES, 0},
     {"pe_dtypes", offsetof(isa_target, pe_dtypes), CAP_TYPES, 0},

@@ -110,15 +110,36 @@ exec_move(const num_insn *in)
     }
 }
 
-// Of a run, the elements whose mask is set.
+// Of a run, the elements whose mask is set (not set, with rev).
 static void
-move_masked(move m, const num_word *mask, uint32_t bytes)
+move_masked(move m, const num_word *mask, bool rev, uint32_t bytes)
 {
     for (size_t i = 0; i < m.n; i++) {
         move one = {m.to + (int64_t)i * m.to_step,
                     m.from + (int64_t)i * m.from_step, bytes, bytes, 1};
-        if (mask[i] != 0)
+        if ((mask[i] != 0) != rev)
             move_run(one, bytes);
+    }
+}
+
+void
+num_exec_select_fill(const num_insn *in, num_state *st, num_word *x)
+{
+    (void)st;
+    for (uint32_t p = 0; p < in->dst.parts; p++) {
+        num_word w = num_scalar_at(&in->s0, in->as, p);
+        num_walk to = num_walk_lane(&in->dst, p), b = num_walk_lane(&in->b, p);
+        for (uint64_t left = num_view_elems(&in->dst); left > 0;) {
+            size_t n = left < PIECE ? (size_t)left : PIECE;
+            num_read_words(&b, n, NUM_AS_BOOL, x);
+            for (size_t i = 0; i < n; i++) {
+                num_run r = num_walk_next(&to, 1);
+                if ((x[i] != 0) != in->rev0)
+                    num_store(in->dst.dtype, num_run_at(&to, r.offset), in->as,
+                              w);
+            }
+            left -= n;
+        }
     }
 }
 
@@ -134,232 +155,14 @@ num_exec_select(const num_insn *in, num_state *st, num_word *x)
         num_read_words(&b, n, NUM_AS_BOOL, x);
         for (size_t i = 0; i < n;) {
             move m = next_move(&to, &from, n - i);
-            move_masked(m, x + i, num_dtype_bytes(in->dst.dtype));
+            move_masked(m, x + i, in->rev0, num_dtype_bytes(in->dst.dtype));
             i += m.n;
         }
         left -= n;
     }
 }
 
-// ---- elementwise
-
-// An operand of the second place: an immediate, or a sequence of words.
-typedef struct {
-    bool uniform;
-    num_word imm;
-    num_walk w;
-} operand;
-
-static operand
-operand_view(const num_view *v)
-{
-    operand o = {.w = num_walk_view(v)};
-    return o;
-}
-
-static operand
-operand_scalar(const num_scalar *s, uint64_t elems)
-{
-    operand o = {.uniform = !s->is_vec, .imm = s->imm};
-    if (s->is_vec) {
-        o.w = num_walk_begin(s->vec.base, s->vec.dtype);
-        num_walk_add(&o.w, (uint64_t)s->vec.part_step, s->vec.parts);
-        num_walk_add(&o.w, 0, elems);
-        num_walk_ready(&o.w);
-    }
-    return o;
-}
-
-// n words of it in y; an immediate is one word, unless 'all' asks for more.
-static void
-operand_read(operand *o, size_t n, num_as as, bool all, num_word *y)
-{
-    if (!o->uniform) {
-        num_read_words(&o->w, n, as, y);
-        return;
-    }
-    for (size_t i = 0; i < (all ? n : 1); i++)
-        y[i] = o->imm;
-}
-
-// x = x f operand, or the other way round; y is scratch.
-static void
-combine(num_step s, operand *o, size_t n, num_word *x, num_word *y)
-{
-    operand_read(o, n, s.as, s.rev, y);
-    if (s.rev)
-        num_row2(s.f, s.as, n, x, y, x, 1);
-    else
-        num_row2(s.f, s.as, n, x, x, y, o->uniform ? 0 : 1);
-}
-
-static void
-cast_words(num_as to, num_as from, size_t n, num_word *x)
-{
-    for (size_t i = 0; to != from && i < n; i++)
-        x[i] = num_cast(to, from, x[i]);
-}
-
-// What an elementwise operation carries from piece to piece.
-typedef struct {
-    const num_insn *in;
-    num_walk dst, a, old; // old: dst read again, to add to
-    operand s0, s1, b;
-} map;
-
-static num_as
-piece_act(map *m, size_t n, num_word *x, num_word *y)
-{
-    const num_insn *in = m->in;
-    bool is_float = in->as == NUM_AS_F32;
-    num_read_words(&m->a, n, in->as, x);
-    if (is_float && !(m->s0.uniform && m->s0.imm == 0x3f800000u))
-        combine((num_step){NUM_MUL, in->as, false}, &m->s0, n, x, y);
-    if (is_float && !(m->s1.uniform && m->s1.imm == 0x80000000u))
-        combine((num_step){NUM_ADD, in->as, false}, &m->s1, n, x, y);
-    num_row1(in->func, in->as, n, x, x);
-    return num_unary_gives(in->func, in->as);
-}
-
-static num_as
-piece_tt(map *m, size_t n, num_word *x, num_word *y)
-{
-    const num_insn *in = m->in;
-    num_read_words(&m->a, n, in->as, x);
-    combine((num_step){in->op0, in->as, in->rev0}, &m->b, n, x, y);
-    return num_binary_gives(in->op0, in->as);
-}
-
-// TS and STT: (a op0 s0) op1 second.
-static num_as
-piece_two(map *m, operand *second, size_t n, num_word *x, num_word *y)
-{
-    const num_insn *in = m->in;
-    num_read_words(&m->a, n, in->as, x);
-    combine((num_step){in->op0, in->as, in->rev0}, &m->s0, n, x, y);
-    num_as given = num_binary_gives(in->op0, in->as);
-    if (in->op1 == NUM_B_NONE)
-        return given;
-    num_as as = num_chain(in->as, in->op0, in->op1);
-    cast_words(as, given, n, x);
-    combine((num_step){in->op1, as, in->rev1}, second, n, x, y);
-    return num_binary_gives(in->op1, as);
-}
-
-static num_as
-piece_cast(map *m, size_t n, num_word *x)
-{
-    num_as as = num_widened(m->in->a.dtype);
-    num_read_words(&m->a, n, as, x);
-    return as;
-}
-
-static num_as
-piece_combine(map *m, size_t n, num_word *x, num_word *y)
-{
-    num_as as = num_combine_as(m->in->dst.dtype);
-    num_read_words(&m->a, n, as, x);
-    num_read_words(&m->old, n, as, y);
-    num_combine_words(m->in->combine, as, n, x, y);
-    return as;
-}
-
-// Results in x; gives their register type.
-static num_as
-map_piece(map *m, size_t n, num_word *x, num_word *y)
-{
-    switch (m->in->op) {
-    case NUM_OP_FILL:
-        operand_read(&m->s0, n, m->in->as, true, x);
-        return m->in->as;
-    case NUM_OP_ACT: return piece_act(m, n, x, y);
-    case NUM_OP_TT: return piece_tt(m, n, x, y);
-    case NUM_OP_TS: return piece_two(m, &m->s1, n, x, y);
-    case NUM_OP_STT: return piece_two(m, &m->b, n, x, y);
-    case NUM_OP_DMA:
-        return m->in->combine ? piece_combine(m, n, x, y) : piece_cast(m, n, x);
-    default: return piece_cast(m, n, x);
-    }
-}
-
-static map
-map_begin(const num_insn *in)
-{
-    uint64_t elems = num_view_elems(&in->dst);
-    map m = {.in = in,
-             .dst = num_walk_view(&in->dst),
-             .old = num_walk_view(&in->dst)};
-    const char *role = num_op_form_of(in->op)->roles;
-    if (role[NUM_A] != '-')
-        m.a = num_walk_view(&in->a);
-    if (role[NUM_B] != '-')
-        m.b = operand_view(&in->b);
-    m.s0 = operand_scalar(&in->s0, elems);
-    m.s1 = operand_scalar(&in->s1, elems);
-    return m;
-}
-
-void
-num_exec_map(const num_insn *in, num_state *st, num_word *scratch)
-{
-    (void)st;
-    uint64_t left = num_view_elems(&in->dst) * in->dst.parts;
-    map m = map_begin(in);
-    while (left > 0) {
-        size_t n = left < PIECE ? (size_t)left : PIECE;
-        num_as as = map_piece(&m, n, scratch, scratch + PIECE);
-        num_write_words(&m.dst, n, as, scratch);
-        left -= n;
-    }
-}
-
-// Partition p alone, as an operation of one partition.
-static num_insn
-lane_of(const num_insn *in, uint32_t p)
-{
-    num_insn lane = *in;
-    num_view *v[] = {&lane.dst, &lane.a, &lane.b, &lane.s0.vec, &lane.s1.vec};
-    for (uint32_t k = 0; k < sizeof v / sizeof *v; k++) {
-        if (v[k]->base)
-            v[k]->base += (int64_t)p * v[k]->part_step;
-        v[k]->parts = 1;
-    }
-    return lane;
-}
-
-// The elements of a lane are mapped, stored, and reduced as they were before
-// the rounding of the store.
-static void
-map_lane(const num_insn *in, num_state *st, uint32_t p, num_word *x)
-{
-    num_word part[NUM_PARTIALS];
-    num_insn lane = lane_of(in, p);
-    uint64_t left = num_view_elems(&in->dst);
-    map m = map_begin(&lane);
-    num_partials_begin(in->reduce, NUM_AS_F32, part);
-    while (left > 0) {
-        size_t n = left < PIECE ? (size_t)left : PIECE;
-        num_as as = map_piece(&m, n, x, x + PIECE);
-        num_partials_add(in->reduce, NUM_AS_F32, part, n, x);
-        num_write_words(&m.dst, n, as, x);
-        left -= n;
-    }
-    num_accumulate(in, st, p, num_partials_end(in->reduce, NUM_AS_F32, part));
-    num_read_out(in, st, p);
-}
-
-void
-num_exec_act(const num_insn *in, num_state *st, num_word *x)
-{
-    if (in->cmd == NUM_CMD_NONE) {
-        num_exec_map(in, st, x);
-        return;
-    }
-    num_insn sum = *in;
-    sum.reduce = NUM_R_SUM;
-    for (uint32_t p = 0; p < in->dst.parts; p++)
-        map_lane(&sum, st, p, x);
-}
+// ---- positions
 
 void
 num_exec_iota(const num_insn *in, num_state *st, num_word *x)
@@ -388,15 +191,22 @@ num_exec_iota(const num_insn *in, num_state *st, num_word *x)
 static num_word
 reduce_long(const num_insn *in, num_walk *a, uint64_t row, num_word *x)
 {
-    num_word part[NUM_PARTIALS];
-    num_partials_begin(in->reduce, in->as, part);
+    num_word part[NUM_PARTIALS], first = 0;
+    bool minus = in->reduce == NUM_R_SUB;
+    num_reduce r = minus ? NUM_R_SUM : in->reduce;
+    num_partials_begin(r, in->as, part);
+    if (minus) {
+        num_read_words(a, 1, in->as, &first);
+        row--;
+    }
     while (row > 0) {
         size_t n = row < PIECE ? (size_t)row : PIECE;
         num_read_words(a, n, in->as, x);
-        num_partials_add(in->reduce, in->as, part, n, x);
+        num_partials_add(r, in->as, part, n, x);
         row -= n;
     }
-    return num_partials_end(in->reduce, in->as, part);
+    num_word rest = num_partials_end(r, in->as, part);
+    return minus ? num_apply2(NUM_SUB, in->as, first, rest) : rest;
 }
 
 // As many whole rows as fit; results in y.
@@ -410,6 +220,13 @@ reduce_short(const num_insn *in, num_walk *a, size_t row, uint64_t left,
     for (size_t i = 0; i < n; i++)
         x[PIECE + i] = num_reduce_row(in->reduce, in->as, row, x + i * row);
     return n;
+}
+
+// What a row reduces to, before it is stored.
+static num_word
+finish(const num_insn *in, num_word w)
+{
+    return in->negate ? num_apply1(NUM_NEG, in->as, w) : w;
 }
 
 void
@@ -426,6 +243,8 @@ num_exec_reduce(const num_insn *in, num_state *st, num_word *x)
             n = reduce_short(in, &a, (size_t)row, left, x);
         else
             x[PIECE] = reduce_long(in, &a, row, x);
+        for (size_t i = 0; i < n; i++)
+            x[PIECE + i] = finish(in, x[PIECE + i]);
         num_write_words(&dst, n, in->as, x + PIECE);
         left -= n;
     }

@@ -56,3 +56,48 @@ num_exec_tt_scan(const num_insn *in, num_state *st, num_word *x)
         }
     }
 }
+
+// ---- with a scalar: the accumulator runs along
+
+static num_reduce
+reduction_of(num_binary f)
+{
+    switch (f) {
+    case NUM_MUL: return NUM_R_PROD;
+    case NUM_MAX: return NUM_R_MAX;
+    case NUM_MIN: return NUM_R_MIN;
+    default: return NUM_R_SUM; // add, sub
+    }
+}
+
+static num_word
+scan_start(const num_insn *in, const num_state *st, uint32_t p)
+{
+    if (in->cmd == NUM_CMD_LOAD_REDUCE)
+        return num_scalar_at(&in->s1, NUM_AS_F32, p);
+    if (in->cmd == NUM_CMD_REDUCE)
+        return st->acc[in->unit][in->lane + p];
+    return num_reduce_identity(reduction_of(in->op1), NUM_AS_F32);
+}
+
+void
+num_exec_ts_scan(const num_insn *in, num_state *st, num_word *x)
+{
+    const num_as as = NUM_AS_F32;
+    for (uint32_t p = 0; p < in->dst.parts; p++) {
+        num_word *acc = &st->acc[in->unit][in->lane + p];
+        num_word s0 = num_scalar_at(&in->s0, as, p), r = scan_start(in, st, p);
+        num_walk dst = num_walk_lane(&in->dst, p);
+        num_walk a = num_walk_lane(&in->a, p);
+        for (uint64_t left = num_view_elems(&in->dst); left > 0;) {
+            size_t n = left < NUM_PIECE ? (size_t)left : NUM_PIECE;
+            num_read_words(&a, n, as, x);
+            num_row2(in->op0, as, n, x, x, &s0, 0);
+            for (size_t i = 0; i < n; i++)
+                x[i] = r = num_apply2(in->op1, as, x[i], r);
+            num_write_words(&dst, n, as, x);
+            left -= n;
+        }
+        *acc = r;
+    }
+}

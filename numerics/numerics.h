@@ -175,12 +175,20 @@ typedef enum {
     NUM_R_MIN,
     NUM_R_ANY, // bool
     NUM_R_ALL, // bool
+    // of the machine only:
+    NUM_R_SUB, // the first minus the sum of the others
+    NUM_R_AND, // bits
+    NUM_R_OR,
+    NUM_R_XOR,
+    NUM_R_ABSMAX, // f32: of larger magnitude, with its sign
+    NUM_R_ABSMIN,
     NUM_R_COUNT
 } num_reduce;
 
 const char *num_reduce_name(num_reduce r);
 num_reduce num_reduce_parse(const char *name, size_t n);
-// sum +0, prod 1, max -inf (or the least integer), min +inf, any 0, all 1.
+// sum +0, prod 1, max -inf (or the least integer), min +inf, any 0, all 1, sub
+// 0, and all ones, or 0, xor 0, absmax 0, absmin +inf.
 num_word num_reduce_identity(num_reduce r, num_as as);
 num_word num_reduce_step(num_reduce r, num_as as, num_word acc, num_word x);
 // n registers: 32 partials from the identity, element e into e mod 32 in
@@ -277,7 +285,7 @@ typedef enum {
     NUM_C_MIN,
     NUM_C_COUNT
 } num_combine;
-enum { NUM_LANES = 128, NUM_UNITS = 8, NUM_MASK = 32 };
+enum { NUM_LANES = 128, NUM_UNITS = 8, NUM_MASK = 32, NUM_MASK_LEAVE = 255 };
 
 // One resolved operation. Register type 'as' is that of the arithmetic.
 typedef struct {
@@ -301,10 +309,11 @@ typedef struct {
     bool has_red; // a vector that is written, parts x 1 element (or 'wide')
     num_view red;
     num_cmd cmd;
-    bool negate;   // what is read out of the accumulators
-    uint32_t mode; // what the operation makes of it
-    uint32_t unit; // whose accumulators and generator: below NUM_UNITS
-    uint32_t lane; // of the source's first partition (of dst without source)
+    bool negate;    // what is read out of the accumulators
+    num_word slope; // ACT2: of a relu below 0
+    uint32_t mode;  // what the operation makes of it
+    uint32_t unit;  // whose accumulators and generator: below NUM_UNITS
+    uint32_t lane;  // of the source's first partition (of dst without source)
     uint8_t mask[NUM_MASK]; // SHUFFLE
 } num_insn;
 
@@ -316,11 +325,20 @@ typedef struct {
     float *x, *out; // scratch of [128 * 512] and [128 * 512] elements, caller's
 } num_pe;
 
+// A generator of random words of one lane: 1 word of state is a shift register,
+// 6 a XORWOW generator, 24 four of them.
+enum { NUM_RNG_WORDS = 24 };
+typedef struct {
+    uint32_t words;
+    uint32_t w[NUM_RNG_WORDS];
+} num_rng;
+
 // What the engines hold beside memory. Zero is a good start; what was never
 // set is never read (the certifier sees to it).
 typedef struct {
     num_pe pe;
     num_word acc[NUM_UNITS][NUM_LANES];
+    num_rng rng[NUM_UNITS][NUM_LANES];
 } num_state;
 
 // The register type op1 of TS and STT computes in: what op0 gives if op1 takes

@@ -232,7 +232,12 @@ void num_write_words(num_walk *w, size_t n, num_as as, const num_word *in);
 enum { NUM_PIECE = 4096 };
 // The functions that engine_ops.def names.
 typedef void num_exec_fn(const num_insn *in, num_state *st, num_word *x);
-num_exec_fn num_exec_copy, num_exec_map, num_exec_act, num_exec_select;
+num_exec_fn num_exec_copy, num_exec_map, num_exec_map_reduce, num_exec_select;
+num_exec_fn num_exec_select_fill, num_exec_ts_scan, num_exec_bn_stats;
+num_exec_fn num_exec_bn_aggr, num_exec_max8, num_exec_find8, num_exec_replace8;
+num_exec_fn num_exec_shuffle, num_exec_transpose32, num_exec_dropout;
+num_exec_fn num_exec_rng, num_exec_rng_set, num_exec_rng_get;
+num_exec_fn num_exec_rng_uniform;
 num_exec_fn num_exec_reduce, num_exec_preduce, num_exec_iota, num_exec_ldw;
 num_exec_fn num_exec_matmul, num_exec_dma, num_exec_tt_scan, num_exec_act_read;
 num_exec_fn num_exec_indexed, num_exec_gather, num_exec_scatter;

@@ -5,6 +5,8 @@
 // program whose control or addresses are data is certified as it runs.
 #include "runtime/runtime_int.h"
 
+#include <string.h>
+
 enum {
     LINE_BYTES = 64,
     PAGE_BYTES = 4096,
@@ -146,10 +148,12 @@ execute(interp *m, const rt_record *r)
                   .cmd = in->cmd,
                   .negate = in->negate,
                   .mode = in->mode,
+                  .slope = in->s2.imm,
                   .unit = (uint32_t)r->engine,
                   .lane = rt_lane(r)};
     for (uint32_t i = 0; i < NUM_DIMS; i++)
         x.iota_step[i] = in->iota_step[i];
+    memcpy(x.mask, in->mask.lane, sizeof x.mask);
     set_operands(m, r, &x);
     if (!index_is_right(m, r, &x))
         return false;

@@ -235,11 +235,21 @@ rt_scalar_of(const isa_insn *in, num_operand k)
     return k == NUM_S0 ? &in->s0 : k == NUM_S1 ? &in->s1 : &in->red;
 }
 
+static bool
+leaves_lanes(const isa_mask *m)
+{
+    for (uint32_t i = 0; i < NUM_MASK; i++)
+        if (m->lane[i] == NUM_MASK_LEAVE)
+            return true;
+    return false;
+}
+
 bool
 rt_reads(const rt_record *r, num_operand k)
 {
     switch (r->form->roles[k]) {
     case 'a': return r->accumulate || r->insn->combine || r->insn->skip;
+    case 'm': return leaves_lanes(&r->insn->mask);
     case 'r':
     case 'R':
     case 'i':
@@ -252,7 +262,7 @@ rt_reads(const rt_record *r, num_operand k)
 bool
 rt_writes(const rt_record *r, num_operand k)
 {
-    return strchr("awWux", r->form->roles[k]) != NULL;
+    return strchr("awWumx", r->form->roles[k]) != NULL;
 }
 
 uint32_t

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One instruction for every rule of legality, which breaks that rule alone on
-// "tiny" with half of its queues.
+// "tiny" with half of its queues. An engine after "bare": on a target without
+// any feature and with generators of one word.
 #ifndef SY_TESTS_ISA_ILLEGAL_H
 #define SY_TESTS_ISA_ILLEGAL_H
 
@@ -8,17 +9,25 @@ typedef struct {
     const char *engine, *text, *rule; // rule: "C1", or "P1 dst"
 } illegal_insn;
 
-#define DST "dst=sbuf[0,0x0]f32{(1,4)} "
-#define A   "a=sbuf[0,0x40]f32{(1,4)} "
-#define B   "b=sbuf[0,0x80]f32{(1,4)} "
-#define P   "parts=8"
-#define G   "dma_gather queue=1 "
-#define GD  "dst=sbuf[0,0x0]f32{(1,4)} "
-#define GA  "a=hbm[0,0x0,2]f32{(1,2)} "
-#define GB  "b=sbuf[0,0x40]i32{(1,2)} "
-#define S   "dma_scatter queue=1 "
-#define SD  "dst=hbm[0,0x0,2]f32{(1,2)} "
-#define SA  "a=sbuf[0,0x0]f32{(1,4)} "
+#define DST  "dst=sbuf[0,0x0]f32{(1,4)} "
+#define A    "a=sbuf[0,0x40]f32{(1,4)} "
+#define B    "b=sbuf[0,0x80]f32{(1,4)} "
+#define P    "parts=8"
+#define A3   "a=sbuf[0,0x40]f32{(1,3)} "
+#define A9   "a=sbuf[0,0x40]f32{(1,9)} "
+#define B8   "b=sbuf[0,0x80]u8{(1,4)} "
+#define DST8 "dst=sbuf[0,0x0]f32{(1,8)} "
+#define DST9 "dst=sbuf[0,0x0]f32{(1,9)} "
+#define IDX8 "dst=sbuf[0,0x0]u32{(1,8)} "
+#define VALS "s1=sbuf[0,0x100]f32 "
+#define RED  "red=sbuf[0,0xc0]f32 "
+#define G    "dma_gather queue=1 "
+#define GD   "dst=sbuf[0,0x0]f32{(1,4)} "
+#define GA   "a=hbm[0,0x0,2]f32{(1,2)} "
+#define GB   "b=sbuf[0,0x40]i32{(1,2)} "
+#define S    "dma_scatter queue=1 "
+#define SD   "dst=hbm[0,0x0,2]f32{(1,2)} "
+#define SA   "a=sbuf[0,0x0]f32{(1,4)} "
 
 #define T "dst=sbuf[0,0x0]bf16{} a=sbuf[0,0x40]bf16{} dst2=sbuf[0,0x80]u32{} "
 
@@ -124,6 +133,140 @@ static const illegal_insn broken[] = {
     {"vector", "tt_scan.i32 add add " DST A B P, "C5"},
     {"vector", "act_read " DST P, "C1"},
 
+    {"bare scalar", "act2.f32 exp " DST A P, "C1"},
+    {"scalar", "act2.f32 exp " DST A3 P, "C2"},
+    {"scalar", "act2.i32 neg " DST A P, "C3"},
+    {"scalar", "act2.f32 isnan " DST A P, "C4"},
+    {"scalar", "act2.f32 exp add add " DST A P, "C5"},
+    {"scalar", "act2.f32 exp max " DST A P, "C5"},
+    {"scalar", "act2.f32 exp " DST A "s0=1.0 " P, "C6"},
+    {"scalar", "act2.f32 exp mul " DST A "rev1 " P, "C7"},
+    {"scalar", "act2.f32 exp " DST A "s2=1.0 " P, "C8"},
+    {"scalar", "act2.f32 exp reduce=sum cmd=load_reduce " DST A P, "C9"},
+    {"scalar", "act2.f32 exp reduce=sum " DST A P, "C10"},
+    {"scalar", "act2.f32 exp cmd=reset " DST A P, "C10"},
+    {"scalar", "act2.f32 exp reduce=prod cmd=reset " DST A P, "C10"},
+    {"scalar", "act2.f32 exp reduce=sum cmd=reset " DST A RED P, "C11"},
+    {"scalar", "act2.f32 exp reduce=sum cmd=reduce negate " DST A P, "C12"},
+
+    {"vector", "ts_reduce.f32 add sum reset " DST A3 P, "C1"},
+    {"vector", "ts_reduce.i32 add sum reset " DST A P, "C2"},
+    {"vector", "ts_reduce.f32 and sum reset " DST A P, "C3"},
+    {"vector", "ts_reduce.f32 add any reset " DST A P, "C4"},
+    {"vector", "ts_reduce.f32 add sum reset s1=1.0 " DST A P, "C5"},
+    {"vector", "ts_reduce.f32 add sum reset " DST A RED P, "C6"},
+    {"vector", "ts_reduce.f32 add sum reduce negate " DST A P, "C7"},
+
+    {"vector", "ts_scan.f32 add add reduce " DST A3 P, "C1"},
+    {"vector", "ts_scan.i32 add add reduce " DST A P, "C2"},
+    {"vector", "ts_scan.f32 lt add reduce " DST A P, "C3"},
+    {"vector", "ts_scan.f32 add div reduce " DST A P, "C4"},
+    {"vector", "ts_scan.f32 add add reset " DST A P, "C5"},
+    {"vector", "ts_scan.f32 add add reduce s1=1.0 " DST A P, "C6"},
+    {"vector", "ts_scan.f32 add add reduce " DST "a=sbuf[0,0x0]i32{(1,4)} " P,
+     "C7"},
+
+    {"vector", "select_fill.f32 " DST "b=sbuf[0,0x0]u8{(1,3)} " P, "C1"},
+
+    {"vector", "select_reduce.f32 " DST A "b=sbuf[0,0x0]u8{(1,3)} " P, "C1"},
+    {"vector",
+     "select_reduce.f32 " DST "a=psum[0,0x0]f32{(1,4)} "
+     "b=psum[0,0x0]u8{(1,4)} " P,
+     "C2"},
+    {"vector", "select_reduce.i32 " DST A B8 P, "C3"},
+    {"vector", "select_reduce.f32 " DST A B P, "C4"},
+    {"vector", "select_reduce.f32 " DST "a=sbuf[0,0x0]i32{(1,4)} " B8 P, "C5"},
+    {"vector", "select_reduce.f32 load_reduce " DST A B8 P, "C6"},
+    {"vector", "select_reduce.f32 reset " DST A B8 RED P, "C7"},
+    {"vector", "select_reduce.f32 reduce negate " DST A B8 P, "C8"},
+
+    {"bare vector", "range_select.f32 ge lt " DST A P, "C1"},
+    {"vector", "range_select.f32 ge lt " DST A3 P, "C2"},
+    {"vector", "range_select.i32 ge lt " DST A P, "C3"},
+    {"vector", "range_select.f32 add lt " DST A P, "C4"},
+    {"vector", "range_select.f32 ge lt iota_base=-1 " DST A P, "C5"},
+    {"vector", "range_select.f32 ge lt iota_base=16777213 " DST A P, "C5"},
+    {"vector", "range_select.f32 ge lt load_reduce " DST A P, "C6"},
+    {"vector", "range_select.f32 ge lt reset " DST A RED P, "C7"},
+    {"vector", "range_select.f32 ge lt reduce negate " DST A P, "C8"},
+
+    {"bare vector", "exponential.f32 " DST A P, "C1"},
+    {"vector", "exponential.f32 " DST A3 P, "C2"},
+    {"vector", "exponential.i32 " DST A P, "C3"},
+    {"vector", "exponential.f32 " DST "a=sbuf[0,0x0]tf32{(1,4)} " P, "C4"},
+    {"vector", "exponential.f32 dst=sbuf[0,0x0]u32{(1,4)} " A P, "C5"},
+    {"vector",
+     "exponential.f32 " DST "a=sbuf[0,0x0]f32{(0,1)(0,1)(0,1)(0,1)(1,4)} " P,
+     "C6"},
+    {"vector", "exponential.f32 reset " DST A P, "C7"},
+    {"vector", "exponential.f32 reduce s1=1.0 " DST A P, "C8"},
+    {"vector", "exponential.f32 " DST A RED P, "C9"},
+    {"vector", "exponential.f32 reduce negate " DST A P, "C10"},
+
+    {"vector", "bn_stats " DST A P, "C1"},
+    {"vector",
+     "bn_stats dst=sbuf[0,0x0]f32{(1,6)} a=sbuf[0,0x40]u8{(1,513)} " P, "C2"},
+    {"vector", "bn_aggr " DST "a=sbuf[0,0x40]f32{(1,3)} " P, "C1"},
+    {"vector", "bn_aggr dst=sbuf[0,0x0]f32{(1,2)} " A P, "C2"},
+    {"vector",
+     "bn_aggr dst=sbuf[0,0x0]f32{(1,2)} a=sbuf[0,0x40]f32{(1,r1<=3)} " P, "C2"},
+
+    {"vector", "max8 " DST "a=sbuf[0,0x40]f32{(1,8)} " P, "C1"},
+    {"vector", "max8 " DST8 "a=sbuf[0,0x40]f32{(1,7)} " P, "C2"},
+    {"vector", "max8 " DST8 "a=sbuf[0,0x40]u8{(0,16385)} " P, "C2"},
+    {"vector", "max8 " DST8 "a=sbuf[0,0x40]f32{(1,r1<=9)} " P, "C2"},
+    {"vector", "find8 " DST8 VALS "a=sbuf[0,0x40]f32{(1,8)} " P, "C1"},
+    {"vector", "find8 " IDX8 VALS "a=sbuf[0,0x40]f32{(1,7)} " P, "C2"},
+    {"vector", "find8 " IDX8 A9 P, "V1 s1"},
+    {"vector", "find8 " IDX8 A9 "s1=sbuf[16,0x0]f32 " P, "V2 s1"},
+    {"vector", "find8 " IDX8 A9 "s1=sbuf[4,0x0]f32 " P, "V3 s1"},
+    {"vector", "find8 " IDX8 A9 "s1=psum[0,0x2]f32 " P, "V4 s1"},
+    {"vector", "find8 " IDX8 A9 "s1=sbuf[0,0xfe1]f32 " P, "V5 s1"},
+    {"vector", "replace8.f32 " DST8 VALS A9 P, "C1"},
+    {"vector", "replace8.i32 " DST9 VALS A9 P, "C2"},
+    {"vector", "replace8.f32 " DST VALS A P, "C3"},
+    {"vector", "replace8.f32 " DST9 VALS A9 "red=sbuf[0,0x200]i32 " P, "C4"},
+    {"vector", "replace8.f32 " DST9 VALS A9 "red=sbuf[16,0x0]u32 " P, "R1 red"},
+    {"vector", "replace8.f32 " DST9 VALS A9 "red=sbuf[4,0x0]u32 " P, "R2 red"},
+    {"vector", "replace8.f32 " DST9 VALS A9 "red=psum[0,0x2]u32 " P, "R3 red"},
+    {"vector", "replace8.f32 " DST9 VALS A9 "red=sbuf[0,0xfe1]u32 " P,
+     "R4 red"},
+
+    {"vector", "shuffle " DST A3 "mask=0 parts=8 dst_parts=8", "C1"},
+    {"vector",
+     "shuffle " DST "a=sbuf[0,0x40]u32{(1,4)} mask=0 parts=8 dst_parts=8",
+     "C2"},
+    {"vector", "shuffle " DST A "mask=8 parts=8 dst_parts=8", "C3"},
+    {"vector", "shuffle " DST A "mask=32 parts=8 dst_parts=8", "C3"},
+    {"vector", "shuffle " DST A "mask=0 parts=8", "C4"},
+    {"vector", "transpose32 dst=sbuf[0,0x0]u32{(1,8)} " A "parts=8 dst_parts=4",
+     "C1"},
+    {"vector", "transpose32 " DST8 A "parts=7 dst_parts=4", "C2"},
+    {"vector",
+     "transpose32 " DST8 "a=sbuf[0,0x0]f32{(1,r1<=4)} parts=8 dst_parts=4",
+     "C3"},
+
+    {"vector", "dropout.f32 " DST A3 P, "C1"},
+    {"vector", "dropout.i32 " DST A P, "C2"},
+    {"vector", "dropout.f32 " DST "a=sbuf[0,0x0]u32{(1,4)} " P, "C3"},
+    {"vector",
+     "dropout.f32 dst=sbuf[0,0x0]u32{(1,4)} a=sbuf[0,0x0]u32{(1,4)} "
+     "s0=sbuf[0,0x40]f16 " P,
+     "C4"},
+    {"vector", "rng " DST P, "C1"},
+    {"bare gpsimd", "rng dst=sbuf[0,0x0]u32{} " P, "C2"},
+    {"vector", "rng_set a=sbuf[0,0x0]f32{(1,24)} " P, "C1"},
+    {"vector", "rng_set a=sbuf[0,0x0]u32{(1,r1<=24)} " P, "C1"},
+    {"vector", "rng_set a=sbuf[0,0x0]u32{(1,6)} " P, "C2"},
+    {"gpsimd", "rng_set a=sbuf[0,0x0]u32{(1,24)} " P, "C2"},
+    {"bare gpsimd", "rng_set a=sbuf[0,0x0]u32{(1,6)} " P, "C3"},
+    {"vector", "rng_get dst=sbuf[0,0x0]f32{(1,24)} " P, "C1"},
+    {"vector", "rng_get dst=sbuf[0,0x0]u32{(1,6)} " P, "C2"},
+    {"bare gpsimd", "rng_get dst=sbuf[0,0x0]u32{(1,6)} " P, "C3"},
+    {"bare vector", "rng_get dst=sbuf[0,0x0]u32{(1,1)} " P, "C4"},
+    {"bare vector", "rng_uniform.f32 " DST P, "C1"},
+    {"vector", "rng_uniform.i32 " DST P, "C2"},
+
     {"vector", "tt.f32 add " DST A "b=sbuf[0,0x0]f32{(1,3)} " P, "C1"},
     {"vector",
      "tt.f32 add " DST "a=psum[0,0x0]f32{(1,4)} "
@@ -160,6 +303,8 @@ static const illegal_insn broken[] = {
     {"vector", "reduce.f32 sum reduce_dims=1 " DST A P, "C2"},
     {"vector", "reduce.f32 any reduce_dims=1 dst=sbuf[0,0x0]f32{} " A P, "C3"},
     {"vector", "reduce.i32 max reduce_dims=1 dst=sbuf[0,0x0]f32{} " A P, "C4"},
+    {"vector",
+     "reduce.f32 absmax reduce_dims=1 negate dst=sbuf[0,0x0]f32{} " A P, "C5"},
 
     {"gpsimd", "preduce.f32 sum " DST A "dst_parts=2 " P, "C1"},
     {"gpsimd",

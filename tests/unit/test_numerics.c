@@ -455,7 +455,7 @@ test_reduce(void **state)
     (void)state;
     uint64_t seed = 6;
     for (int as = NUM_AS_F32; as <= NUM_AS_BOOL; as++) {
-        for (int r = 1; r < NUM_R_COUNT; r++) {
+        for (int r = 1; r <= NUM_R_ALL; r++) {
             bool logic = r == NUM_R_ANY || r == NUM_R_ALL;
             for (size_t n = 0; n < 300 && logic == (as == NUM_AS_BOOL); n += 7)
                 check_reduce((num_reduce)r, (num_as)as, n, &seed);

@@ -131,7 +131,7 @@ naive_element(const num_insn *in, uint32_t p, uint64_t i)
     bool moves = (in->op == NUM_OP_COPY || in->op == NUM_OP_DMA) &&
                  in->dst.dtype == in->a.dtype && !in->combine;
     if (in->op == NUM_OP_SELECT)
-        moves = get(&in->b, NUM_AS_BOOL, p, i) != 0;
+        moves = (get(&in->b, NUM_AS_BOOL, p, i) != 0) != in->rev0;
     if (moves) {
         memmove(element(&in->dst, p, i), element(&in->a, p, i), bytes);
         return;
