@@ -269,30 +269,132 @@ ast_tensors_add(parse_ctx *cx, ast_tensors *list, ast_tensor *t)
 // ---- declarations ----------------------------------------------------------
 
 ast_tensor *
-ast_param(parse_ctx *cx, ast_name name, ast_name type, ast_exprs *shape)
+ast_param(parse_ctx *cx, bool is_inout, ast_name name, ast_name type,
+          ast_exprs *shape)
 {
     ast_tensor *t = ARENA_NEW(cx->a, ast_tensor);
     t->name = name;
     t->type_name = type;
+    t->is_inout = is_inout;
     if (shape)
         t->shape = *shape;
     t->rank = (int)t->shape.n;
     return t;
 }
 
-ast_stmt *
-ast_define(parse_ctx *cx, loc at, ast_names *names, ast_exprs *subs,
-           ast_expr *value)
+// ---- statements ------------------------------------------------------------
+
+ast_left *
+ast_elements(parse_ctx *cx, loc at, ast_name name, ast_exprs *subs)
+{
+    ast_left *l = ARENA_NEW(cx->a, ast_left);
+    l->name = name;
+    l->read = ast_subscript(cx, at, ast_ident(cx, name), subs);
+    return l;
+}
+
+ast_lefts *
+ast_lefts_add(parse_ctx *cx, ast_lefts *list, ast_left *left)
+{
+    ast_lefts *to = list ? list : ARENA_NEW(cx->a, ast_lefts);
+    vec_push(cx->a, to, left);
+    return to;
+}
+
+ast_withs *
+ast_withs_add(parse_ctx *cx, ast_withs *list, ast_left *left, ast_expr *value)
+{
+    ast_withs *to = list ? list : ARENA_NEW(cx->a, ast_withs);
+    vec_push(cx->a, to, ((ast_with){left, value}));
+    return to;
+}
+
+static ast_stmt *
+new_stmt(parse_ctx *cx, ast_stmt_kind kind, loc at, ast_expr *value)
 {
     ast_stmt *s = ARENA_NEW(cx->a, ast_stmt);
+    s->kind = kind;
     s->at = at;
-    s->names = *names;
-    s->has_subs = subs != NULL;
-    if (subs)
-        s->subs = *subs;
-    s->value = value;
+    if (value)
+        vec_push(cx->a, &s->values, value);
     return s;
 }
+
+ast_stmt *
+ast_define(parse_ctx *cx, loc at, ast_names *names, ast_expr *value)
+{
+    ast_stmt *s = new_stmt(cx, S_DEFINE, at, value);
+    for (uint32_t i = 0; i < names->n; i++) {
+        ast_left *l = ARENA_NEW(cx->a, ast_left);
+        l->name = names->at[i];
+        vec_push(cx->a, &s->lefts, l);
+    }
+    return s;
+}
+
+// Plain indices define every element; anything else is a scatter.
+ast_stmt *
+ast_define_elements(parse_ctx *cx, loc at, ast_left *left, ast_expr *value,
+                    ast_expr *guard)
+{
+    ast_stmt *s = new_stmt(cx, S_DEFINE, at, value);
+    vec_push(cx->a, &s->lefts, left);
+    s->guard = guard;
+    for (uint32_t i = 1; i < left->read->args.n; i++)
+        if (left->read->args.at[i]->kind != E_NAME)
+            s->kind = S_SCATTER;
+    if (guard)
+        s->kind = S_SCATTER;
+    return s;
+}
+
+ast_stmt *
+ast_update(parse_ctx *cx, loc at, ast_left *left, ast_name step,
+           ast_expr *value, ast_expr *guard)
+{
+    ast_stmt *s = new_stmt(cx, S_SCATTER, at, value);
+    bool is_sum = str_eq_z(step.s, "+=");
+    vec_push(cx->a, &s->lefts, left);
+    s->guard = guard;
+    s->step = is_sum ? NUM_R_SUM : num_reduce_parse(step.s.p, step.s.n);
+    if (!is_sum && s->step != NUM_R_MAX && s->step != NUM_R_MIN)
+        diag(cx->d, step.at, D_SCATTER_STEP, STR_ARG(step.s));
+    return s;
+}
+
+ast_stmt *
+ast_recurrence(parse_ctx *cx, loc at, ast_lefts *lefts, ast_exprs *values,
+               ast_withs *withs)
+{
+    ast_stmt *s = new_stmt(cx, S_RECUR, at, NULL);
+    s->lefts = *lefts;
+    s->values = *values;
+    s->withs = *withs;
+    if (lefts->n != values->n)
+        diag(cx->d, at, D_VALUE_COUNT, lefts->n, lefts->n == 1 ? "" : "s",
+             values->n);
+    while (s->values.n < lefts->n)
+        vec_push(cx->a, &s->values, ast_new(cx, E_POISON, at));
+    return s;
+}
+
+void
+ast_declare(parse_ctx *cx, ast_name name, ast_name type, ast_exprs *shape)
+{
+    ast_tensor *t = ast_param(cx, false, name, type, shape);
+    t->role = TENSOR_LOCAL;
+    t->is_declared = true;
+    vec_push(cx->a, &cx->decl->tensors, t);
+}
+
+void
+ast_let_of(parse_ctx *cx, ast_name name, ast_expr *value)
+{
+    vec_push(cx->a, &cx->decl->lets, ((ast_let){name, value}));
+}
+
+// ---- declarations
+// ----------------------------------------------------------
 
 void
 ast_begin_decl(parse_ctx *cx, loc at, bool is_kernel, ast_name name,
@@ -310,8 +412,13 @@ static void
 add_params(parse_ctx *cx, const ast_tensors *list, ast_role role)
 {
     for (uint32_t i = 0; list && i < list->n; i++) {
-        list->at[i]->role = role;
-        vec_push(cx->a, &cx->decl->tensors, list->at[i]);
+        ast_tensor *t = list->at[i];
+        if (t->is_inout && role == TENSOR_INPUT)
+            vec_push(cx->a, &cx->decl->inouts, cx->decl->tensors.n);
+        else if (t->is_inout)
+            diag(cx->d, t->name.at, D_INOUT_RESULT, STR_ARG(t->name.s));
+        t->role = role;
+        vec_push(cx->a, &cx->decl->tensors, t);
     }
 }
 
@@ -327,10 +434,6 @@ ast_signature(parse_ctx *cx, ast_tensors *in, ast_tensors *out)
 void
 ast_add_stmt(parse_ctx *cx, ast_indices *fors, ast_stmt *s)
 {
-    if (!s) { // what is not supported was reported
-        cx->decl->is_broken = true;
-        return;
-    }
     if (fors)
         s->fors = *fors;
     vec_push(cx->a, &cx->decl->body, s);
@@ -361,14 +464,15 @@ ast_broken_stmt(parse_ctx *cx, loc at)
         n++;
     for (after = n; after < s.n && s.p[after] == ' ';)
         after++;
-    if (!n || after == s.n || (s.p[after] != '[' && s.p[after] != '=')) {
+    if (!n || after == s.n ||
+        (s.p[after] != '[' && s.p[after] != '=' && s.p[after] != ':')) {
         cx->decl->is_broken = true;
         return;
     }
     ast_name name = {{s.p, n}, {at.source, at.begin, at.begin + (uint32_t)n}};
     ast_names *names = ast_names_add(cx, NULL, name);
     ast_expr *value = ast_new(cx, E_POISON, at);
-    ast_add_stmt(cx, NULL, ast_define(cx, at, names, NULL, value));
+    ast_add_stmt(cx, NULL, ast_define(cx, at, names, value));
 }
 
 void

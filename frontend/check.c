@@ -103,18 +103,37 @@ context_of(arena *a, diags *d, tk_module *m, ast_decl *decl)
                        .dims = map_new(a)};
 }
 
+// Dims that the body computes from the others, in order.
+static void
+check_lets(check_ctx *cx)
+{
+    const ast_decl *decl = cx->decl;
+    for (uint32_t i = 0; i < decl->lets.n; i++) {
+        const ast_let *let = &decl->lets.at[i];
+        check_dim_expr(cx, let->value);
+        if (map_get_str(&cx->dims, let->name.s))
+            diag(cx->d, let->name.at, D_DEFINED_TWICE, STR_ARG(let->name.s));
+        else
+            map_put_str(&cx->dims, let->name.s, decl->dims.n + i);
+    }
+}
+
 static void
 check_signature(check_ctx *cx)
 {
     ast_decl *decl = cx->decl;
+    uint32_t nparams = decl->nin + decl->nres;
     check_dims(cx);
-    decl->is_scalar = decl->nin > 0 && !decl->is_kernel;
-    for (uint32_t i = 0; i < decl->tensors.n; i++) {
+    decl->is_scalar = decl->nin > 0 && !decl->is_kernel && !decl->inouts.n;
+    for (uint32_t i = 0; i < nparams; i++) {
         check_param(cx, i);
         decl->is_scalar &= decl->tensors.at[i]->shape.n == 0;
     }
     if (!decl->is_kernel)
         check_fn_dims(cx);
+    check_lets(cx);
+    for (uint32_t i = nparams; i < decl->tensors.n; i++)
+        check_param(cx, i); // declared in the body
 }
 
 static bool
@@ -155,11 +174,11 @@ add_locals(check_ctx *cx)
 {
     for (uint32_t i = 0; i < cx->decl->body.n; i++) {
         const ast_stmt *s = cx->decl->body.at[i];
-        for (uint32_t k = 0; k < s->names.n; k++) {
-            if (map_get_str(&cx->tensors, s->names.at[k].s))
+        for (uint32_t k = 0; k < s->lefts.n; k++) {
+            if (map_get_str(&cx->tensors, s->lefts.at[k]->name.s))
                 continue;
             ast_tensor *t = ARENA_NEW(cx->a, ast_tensor);
-            t->name = s->names.at[k];
+            t->name = s->lefts.at[k]->name;
             t->role = TENSOR_LOCAL;
             t->rank = -1;
             map_put_str(&cx->tensors, t->name.s, cx->decl->tensors.n);
@@ -177,6 +196,11 @@ check_results(check_ctx *cx)
         if (!t->is_defined && !decl->is_broken && !decl->has_lost)
             diag(cx->d, t->name.at, D_RESULT_UNDEFINED, STR_ARG(t->name.s));
     }
+    for (uint32_t i = 0; i < decl->inouts.n; i++) {
+        const ast_tensor *t = decl->tensors.at[decl->inouts.at[i]];
+        if (!t->last && !decl->is_broken && !decl->has_lost)
+            diag(cx->d, t->name.at, D_INOUT_UNUSED, STR_ARG(t->name.s));
+    }
 }
 
 static void
@@ -188,7 +212,8 @@ check_body(check_ctx *cx)
     for (uint32_t i = 0; i < decl->body.n; i++) {
         const ast_stmt *s = decl->body.at[i];
         check_stmt(cx, decl->body.at[i]);
-        decl->is_inline &= !s->has_subs && s->names.n == 1;
+        decl->is_inline &=
+            s->kind == S_DEFINE && s->lefts.n == 1 && !s->lefts.at[0]->read;
     }
     check_results(cx);
 }

@@ -104,6 +104,34 @@ check_builtin(check_ctx *cx, ast_expr *e)
 
 // ---- functions -------------------------------------------------------------
 
+uint32_t
+decl_results(const ast_decl *fn)
+{
+    return fn->nres + fn->inouts.n;
+}
+
+uint32_t
+decl_result(const ast_decl *fn, uint32_t i)
+{
+    return i < fn->nres ? fn->nin + i : fn->inouts.at[i - fn->nres];
+}
+
+void
+check_call_result(const ast_expr *call, uint32_t i, uint32_t n,
+                  num_dtype *dtype, int *rank)
+{
+    if (call->call == CALL_SORT && call->dtype != DT_NONE) {
+        bool positions = call->is_arg || i == 1;
+        *dtype = positions ? DT_I32 : call->args.at[0]->dtype;
+        *rank = call->rank;
+    }
+    if (call->call != CALL_FN || decl_results(call->fn) != n)
+        return;
+    const ast_tensor *r = call->fn->tensors.at[decl_result(call->fn, i)];
+    *dtype = r->dtype;
+    *rank = call->fn->is_scalar ? call->rank : (int)(r->shape.n + call->nextra);
+}
+
 static const ast_decl *
 fns_named(const tk_module *m, str name)
 {
@@ -111,8 +139,8 @@ fns_named(const tk_module *m, str name)
     return i ? m->decls.at[*i] : NULL;
 }
 
-// The file's own name wins over the library's. Inside a function, its name
-// means the built-in function if there is one.
+// The file's own name wins over the library's, whose kernels are its own.
+// Inside a function, its name means the built-in function if there is one.
 static const ast_decl *
 find_fns(check_ctx *cx, str name)
 {
@@ -128,28 +156,41 @@ find_fns(check_ctx *cx, str name)
     return found;
 }
 
-static bool
-ranks_match(const ast_decl *fn, const ast_expr *e)
+// Leading dimensions that the arguments have and the parameters have not: the
+// same number in all that have any, -1 if that is not so.
+static int
+extra_rank(const ast_decl *fn, const ast_expr *e)
 {
+    int extra = 0;
     if (fn->nin != e->args.n)
-        return false;
-    for (uint32_t i = 0; i < fn->nin; i++)
-        if ((int)fn->tensors.at[i]->shape.n != e->args.at[i]->rank)
-            return false;
-    return true;
+        return -1;
+    for (uint32_t i = 0; i < fn->nin; i++) {
+        int more = e->args.at[i]->rank - (int)fn->tensors.at[i]->shape.n;
+        if (more < 0 || (more && extra && more != extra))
+            return -1;
+        extra = more ? more : extra;
+    }
+    return extra;
 }
 
+// The overload with the fewest extra dimensions; a function of scalars is
+// elementwise.
 static const ast_decl *
-pick_overload(const ast_decl *fns, const ast_expr *e)
+pick_overload(const ast_decl *fns, ast_expr *e)
 {
-    const ast_decl *scalar = NULL;
+    const ast_decl *best = NULL, *scalar = NULL;
+    int least = TIR_RANK + 1;
     for (const ast_decl *fn = fns; fn; fn = fn->next) {
-        if (ranks_match(fn, e))
-            return fn;
-        if (fn->is_scalar && fn->nin == e->args.n && fn->nin)
+        int extra = extra_rank(fn, e);
+        if (fn->is_scalar && fn->nin == e->args.n)
             scalar = fn;
+        if (extra < 0 || extra >= least || (extra > 0 && fn->is_scalar))
+            continue;
+        least = extra;
+        best = fn;
     }
-    return scalar;
+    e->nextra = best ? (uint32_t)least : 0;
+    return best ? best : scalar;
 }
 
 static void
@@ -189,9 +230,9 @@ check_arg_types(check_ctx *cx, const ast_expr *e, const ast_decl *fn)
 static void
 set_result(ast_expr *e, const ast_decl *fn)
 {
-    const ast_tensor *r = fn->tensors.at[fn->nin];
+    const ast_tensor *r = fn->tensors.at[decl_result(fn, 0)];
     e->dtype = r->dtype;
-    e->rank = (int)r->shape.n;
+    e->rank = (int)(r->shape.n + e->nextra);
     if (!fn->is_scalar)
         return;
     for (uint32_t i = 0; i < e->args.n; i++)
@@ -218,9 +259,10 @@ check_fn_call(check_ctx *cx, ast_expr *e, const ast_decl *fns,
     e->call = CALL_FN;
     e->fn = fn;
     vec_push(cx->a, &cx->decl->calls, fn);
-    if (fn->nres != nresults) {
-        diag(cx->d, e->at, D_CALL_RESULTS, STR_ARG(e->name.s), fn->nres,
-             plural(fn->nres), nresults);
+    uint32_t n = decl_results(fn);
+    if (n != nresults) {
+        diag(cx->d, e->at, D_CALL_RESULTS, STR_ARG(e->name.s), n, plural(n),
+             nresults);
         return;
     }
     set_result(e, fn);
@@ -231,9 +273,8 @@ static bool
 is_reserved_fn(str name)
 {
     static const char *const later[] = {
-        "topk",           "sort",       "argsort",   "random",     "uniform",
-        "normal",         "philox",     "bernoulli", "all_reduce", "all_gather",
-        "reduce_scatter", "all_to_all", "broadcast", "permute",
+        "all_reduce", "all_gather", "reduce_scatter",
+        "all_to_all", "broadcast",  "permute",
     };
     for (size_t i = 0; i < ARRAY_LEN(later); i++)
         if (str_eq_z(name, later[i]))
@@ -263,12 +304,10 @@ void
 check_call(check_ctx *cx, ast_expr *e, uint32_t nresults)
 {
     const ast_decl *fns = find_fns(cx, e->name.s);
-    if (fns && fns->is_kernel) {
-        diag(cx->d, e->name.at, D_KERNEL_CALLED, STR_ARG(e->name.s));
-        check_args(cx, e);
-        check_poison(e);
-    } else if (fns) {
+    if (fns) {
         check_fn_call(cx, e, fns, nresults);
+    } else if (check_sort(cx, e, nresults)) {
+        ;
     } else if (!check_builtin(cx, e)) {
         // Arguments of what later versions define need not make sense yet.
         if (!is_reserved_fn(e->name.s))

@@ -73,6 +73,26 @@ check_constant_name(ast_expr *e)
     return false;
 }
 
+// What a recurrence defines has no value as a whole yet.
+static bool
+is_state(const check_ctx *cx, uint32_t symbol)
+{
+    for (uint32_t i = 0; cx->states && i < cx->states->lefts.n; i++)
+        if (cx->states->lefts.at[i]->symbol == symbol)
+            return true;
+    return false;
+}
+
+static void
+check_whole_name(check_ctx *cx, ast_expr *e, uint32_t symbol)
+{
+    check_tensor_name(cx, e, symbol);
+    if (e->dtype == DT_NONE || !is_state(cx, symbol))
+        return;
+    diag(cx->d, e->at, D_STATE_WHOLE, STR_ARG(e->name.s));
+    check_poison(e);
+}
+
 // The innermost meaning: an index, a tensor, a dim, a constant.
 static void
 check_name(check_ctx *cx, ast_expr *e)
@@ -85,7 +105,7 @@ check_name(check_ctx *cx, ast_expr *e)
         e->index = ix;
         e->dtype = DT_I32;
     } else if (tensor) {
-        check_tensor_name(cx, e, *tensor);
+        check_whole_name(cx, e, *tensor);
     } else if (dim) {
         e->ref = REF_DIM;
         e->symbol = *dim;

@@ -109,7 +109,18 @@ check_dim_expr(check_ctx *cx, ast_expr *e)
 
 // ---- subscripts ------------------------------------------------------------
 
-typedef enum { SUB_BAD, SUB_CONSTANT, SUB_AFFINE } sub_kind;
+// What a subscript is: a constant, a sum of indices times constants, or a value
+// that the program computes.
+typedef enum { SUB_BAD, SUB_CONSTANT, SUB_AFFINE, SUB_VALUE } sub_kind;
+
+static bool
+is_scalar_tensor(const check_ctx *cx, str name)
+{
+    const uint32_t *symbol = map_get_str(&cx->tensors, name);
+    return symbol && cx->decl->tensors.at[*symbol]->rank == 0;
+}
+
+static sub_kind check_sub_value(check_ctx *cx, ast_expr *e);
 
 static sub_kind
 check_sub_name(check_ctx *cx, ast_expr *e)
@@ -121,38 +132,44 @@ check_sub_name(check_ctx *cx, ast_expr *e)
         e->index = ix;
         return SUB_AFFINE;
     }
+    if (is_scalar_tensor(cx, e->name.s))
+        return check_sub_value(cx, e);
     e->is_literal = true;
     if (check_dim_name(cx, e))
         return SUB_CONSTANT;
-    if (map_get_str(&cx->tensors, e->name.s)) {
-        diag(cx->d, e->at, D_NOT_YET, "a subscript that depends on data");
-    } else {
-        diag(cx->d, e->at, D_UNKNOWN_INDEX, STR_ARG(e->name.s));
-        suggest_index(cx, e->name.s);
-    }
+    if (map_get_str(&cx->tensors, e->name.s))
+        return check_sub_value(cx, e);
+    diag(cx->d, e->at, D_UNKNOWN_INDEX, STR_ARG(e->name.s));
+    suggest_index(cx, e->name.s);
     return SUB_BAD;
 }
 
+// A value of the program: any i32.
 static sub_kind
-not_affine(check_ctx *cx, const ast_expr *e)
+check_sub_value(check_ctx *cx, ast_expr *e)
 {
-    bool gathers = e->kind == E_SUBSCRIPT || e->kind == E_CALL ||
-                   e->kind == E_REDUCE || e->kind == E_MATMUL;
-    if (gathers)
-        diag(cx->d, e->at, D_NOT_YET, "a subscript that depends on data");
-    else if (e->kind != E_POISON)
-        diag(cx->d, e->at, D_NOT_AFFINE);
+    e->is_literal = false;
+    check_expr(cx, e);
+    check_element(cx, e);
+    if (e->dtype == DT_NONE || e->rank != 0)
+        return SUB_BAD;
+    if (type_as(e) == NUM_AS_I32)
+        return SUB_VALUE;
+    diag(cx->d, e->at, D_SUBSCRIPT_TYPE, num_dtype_name(e->dtype));
+    type_suggest_cast(cx, e, DT_I32);
     return SUB_BAD;
 }
 
 static sub_kind check_sub(check_ctx *cx, ast_expr *e);
 
+// + - * / % of subscripts.
 static sub_kind
 check_sub_operands(check_ctx *cx, ast_expr *e)
 {
     sub_kind x = check_sub(cx, e->args.at[0]);
     sub_kind y = e->args.n > 1 ? check_sub(cx, e->args.at[1]) : SUB_CONSTANT;
     e->dtype = DT_I32;
+    e->operand = NUM_AS_I32;
     if (x == SUB_BAD || y == SUB_BAD)
         return SUB_BAD;
     for (uint32_t i = 0; i < e->args.n; i++)
@@ -160,23 +177,31 @@ check_sub_operands(check_ctx *cx, ast_expr *e)
     e->is_literal = x == SUB_CONSTANT && y == SUB_CONSTANT;
     if (e->is_literal)
         return SUB_CONSTANT;
+    bool affine = x != SUB_VALUE && y != SUB_VALUE;
     bool sum = e->kind == E_UNARY || e->func2 == NUM_ADD || e->func2 == NUM_SUB;
     bool scaled =
         e->func2 == NUM_MUL && (x == SUB_CONSTANT || y == SUB_CONSTANT);
-    return sum || scaled ? SUB_AFFINE : not_affine(cx, e);
+    return affine && (sum || scaled) ? SUB_AFFINE : SUB_VALUE;
 }
 
 static sub_kind
 check_sub(check_ctx *cx, ast_expr *e)
 {
+    sub_kind kind;
+    if (e->kind == E_POISON)
+        return SUB_BAD;
     if (e->kind == E_INT) {
         e->dtype = DT_I32;
         e->is_literal = true;
-        return SUB_CONSTANT;
+        kind = SUB_CONSTANT;
+    } else if (e->kind == E_NAME) {
+        kind = check_sub_name(cx, e);
+    } else {
+        kind =
+            is_dim_op(e) ? check_sub_operands(cx, e) : check_sub_value(cx, e);
     }
-    if (e->kind == E_NAME)
-        return check_sub_name(cx, e);
-    return is_dim_op(e) ? check_sub_operands(cx, e) : not_affine(cx, e);
+    e->is_value = kind == SUB_VALUE;
+    return kind;
 }
 
 static bool
@@ -221,25 +246,30 @@ check_fill(check_ctx *cx, ast_expr *e, const ast_expr *base)
         diag(cx->d, e->fill->at, D_FILL_NOT_CONSTANT);
 }
 
-void
-check_subscript(check_ctx *cx, ast_expr *e)
+static bool
+check_sub_count(check_ctx *cx, const ast_expr *e)
 {
-    ast_expr *base = e->args.at[0];
+    const ast_expr *base = e->args.at[0];
     int nsubs = (int)e->args.n - 1;
-    check_base(cx, base);
+    if (base->rank == nsubs)
+        return true;
+    const char *what = base->kind == E_NAME
+                           ? arena_printf(cx->a, "%.*s", STR_ARG(base->name.s))
+                           : "the value";
+    diag(cx->d, e->at, D_SUBSCRIPT_COUNT, what, base->rank, plural(base->rank),
+         nsubs, plural(nsubs));
+    if (base->kind == E_NAME && base->ref == REF_TENSOR)
+        diag_note_add(cx->d, cx->decl->tensors.at[base->symbol]->name.at,
+                      "'%s' is declared here", what);
+    return false;
+}
+
+void
+check_element_of(check_ctx *cx, ast_expr *e)
+{
+    const ast_expr *base = e->args.at[0];
     bool is_sound = check_subs(cx, e) && base->rank >= 0;
-    if (is_sound && base->rank != nsubs) {
-        const char *what =
-            base->kind == E_NAME
-                ? arena_printf(cx->a, "%.*s", STR_ARG(base->name.s))
-                : "the value";
-        diag(cx->d, e->at, D_SUBSCRIPT_COUNT, what, base->rank,
-             plural(base->rank), nsubs, plural(nsubs));
-        if (base->kind == E_NAME && base->ref == REF_TENSOR)
-            diag_note_add(cx->d, cx->decl->tensors.at[base->symbol]->name.at,
-                          "'%s' is declared here", what);
-        is_sound = false;
-    }
+    is_sound = is_sound && check_sub_count(cx, e);
     note_uses(cx, e, is_sound);
     if (e->fill)
         check_fill(cx, e, base);
@@ -247,4 +277,11 @@ check_subscript(check_ctx *cx, ast_expr *e)
     e->rank = 0;
     if (!is_sound)
         check_poison(e);
+}
+
+void
+check_subscript(check_ctx *cx, ast_expr *e)
+{
+    check_base(cx, e->args.at[0]);
+    check_element_of(cx, e);
 }

@@ -61,6 +61,7 @@ typedef enum {
     CALL_UNARY,
     CALL_BINARY,
     CALL_FN,
+    CALL_SORT, // sort, argsort, topk
 } ast_call;
 
 struct ast_expr {
@@ -74,8 +75,8 @@ struct ast_expr {
     num_binary func2;    // BINARY, likewise
     bool is_logical;     // ! && ||
     num_reduce reduce;   // REDUCE
-    bool is_arg;         // argmax, argmin
-    int64_t value;       // INT
+    bool is_arg;         // argmax, argmin; argsort
+    int64_t value;       // INT; the axis of a sort
     num_word word;       // FLOAT and REF_CONST: bits
     ast_expr *fill;      // SUBSCRIPT: 'else', or NULL
     ast_indices binders; // REDUCE
@@ -85,6 +86,7 @@ struct ast_expr {
     num_dtype dtype; // element type; DT_NONE after a mistake
     bool is_literal; // an integer constant that takes the other operand's type
     bool has_dim;    // such a constant with dims in it: its '/' floors
+    bool is_value;   // a subscript that is neither constant nor affine
     int rank;        // 0: an element; -1 after a mistake
     num_as operand;  // register type its operands are computed in
     ast_ref ref;
@@ -92,19 +94,26 @@ struct ast_expr {
     ast_index *index;
     uint32_t symbol; // number of the tensor or dim
     const ast_decl *fn;
+    uint32_t nextra;    // CALL_FN: leading dimensions it is applied along
+    bool is_descending; // CALL_SORT
 };
 
 typedef enum { TENSOR_INPUT = 1, TENSOR_RESULT, TENSOR_LOCAL } ast_role;
+struct ast_stmt;
 
 typedef struct {
     ast_name name;
     ast_role role;
     num_dtype dtype; // DT_NONE after a mistake
     int rank;        // -1 after a mistake
-    ast_exprs shape; // not for locals
+    ast_exprs shape; // stated extents
     ast_name type_name;
-    bool is_defined;
+    bool is_inout;    // an input that is a result, too
+    bool is_declared; // a local with a stated type
+    // Set by the checker.
+    bool is_defined, is_scattered;
     loc defined_at;
+    const struct ast_stmt *last; // that defines or updates it
 } ast_tensor;
 
 typedef VEC(ast_tensor *) ast_tensors;
@@ -116,25 +125,58 @@ typedef struct {
     const ast_index *index;
 } ast_use;
 
+// What a statement defines: a whole tensor, or its elements.
 typedef struct {
-    loc at;
-    ast_names names;       // defined tensors
-    VEC(uint32_t) targets; // their numbers, by the checker
-    bool has_subs;
-    ast_exprs subs;   // of the left side
-    ast_indices fors; // 'for i in A..B' before it
-    ast_expr *value;
+    ast_name name;
+    ast_expr *read; // 'name[subscripts]' as an expression, or NULL
     // Set by the checker.
-    ast_indices left;    // indices of the left side, in order
-    ast_indices indices; // all of them, the reductions' included
+    uint32_t symbol;
+    ast_indices left; // of its subscripts; not of a scatter
+} ast_left;
+
+typedef VEC(ast_left *) ast_lefts;
+
+// What a recurrence starts from: 'h[-1, d] = value'.
+typedef struct {
+    ast_left *left;
+    ast_expr *value;
+} ast_with;
+
+typedef VEC(ast_with) ast_withs;
+
+typedef enum {
+    S_DEFINE,
+    S_SCATTER,
+    S_RECUR, // has 'with'
+} ast_stmt_kind;
+
+typedef struct ast_stmt {
+    ast_stmt_kind kind;
+    loc at;
+    ast_lefts lefts;
+    ast_indices fors; // 'for i in A..B' before it
+    ast_exprs values; // one, or one for each of lefts
+    num_reduce step;  // SCATTER: how elements combine, NONE for '='
+    ast_expr *guard;  // SCATTER: 'where', or NULL
+    ast_withs withs;  // RECUR
+    // Set by the checker.
+    const ast_index *time; // RECUR
+    ast_indices indices;   // all of them, the reductions' included
+    uint32_t nindices;     // SCATTER: those of the statement itself come first
     VEC(ast_use) uses;
 } ast_stmt;
+
+typedef struct {
+    ast_name name;
+    ast_expr *value;
+} ast_let;
 
 struct ast_decl {
     loc at;
     ast_name name;
     bool is_kernel;
     ast_names dims;
+    VEC(ast_let) lets;   // dims computed from dims; numbered after 'dims'
     ast_tensors tensors; // inputs, results, locals
     uint32_t nin, nres;
     VEC(ast_stmt *) body;
@@ -145,6 +187,7 @@ struct ast_decl {
     bool is_scalar;       // all parameters and results are scalars: elementwise
     bool is_inline;       // is_scalar, and every statement defines one scalar
     uint32_t nindices;
+    VEC(uint32_t) inouts; // inputs that are results after the others
     VEC(const ast_decl *) calls;
     uint32_t order; // in the module
 };
@@ -174,6 +217,7 @@ typedef struct {
     uint32_t block;    // start of a skipped block
     bool stopped;      // the nesting limit was reported
     bool in_body;      // between { and }
+    bool in_with;      // after 'with': a newline after ',' means nothing
     bool lost;         // a declaration did not parse
     tk_module *m;
     ast_decl *decl; // being parsed
@@ -211,11 +255,22 @@ ast_names *ast_names_add(parse_ctx *cx, ast_names *list, ast_name name);
 ast_index *ast_index_of(parse_ctx *cx, ast_name name, ast_expr *lo,
                         ast_expr *hi);
 ast_indices *ast_indices_add(parse_ctx *cx, ast_indices *list, ast_index *ix);
-ast_tensor *ast_param(parse_ctx *cx, ast_name name, ast_name type,
-                      ast_exprs *shape);
+ast_tensor *ast_param(parse_ctx *cx, bool is_inout, ast_name name,
+                      ast_name type, ast_exprs *shape);
 ast_tensors *ast_tensors_add(parse_ctx *cx, ast_tensors *list, ast_tensor *t);
-ast_stmt *ast_define(parse_ctx *cx, loc at, ast_names *names, ast_exprs *subs,
-                     ast_expr *value);
+ast_left *ast_elements(parse_ctx *cx, loc at, ast_name name, ast_exprs *subs);
+ast_lefts *ast_lefts_add(parse_ctx *cx, ast_lefts *list, ast_left *left);
+ast_withs *ast_withs_add(parse_ctx *cx, ast_withs *list, ast_left *left,
+                         ast_expr *value);
+ast_stmt *ast_define(parse_ctx *cx, loc at, ast_names *names, ast_expr *value);
+ast_stmt *ast_define_elements(parse_ctx *cx, loc at, ast_left *left,
+                              ast_expr *value, ast_expr *guard);
+ast_stmt *ast_update(parse_ctx *cx, loc at, ast_left *left, ast_name step,
+                     ast_expr *value, ast_expr *guard);
+ast_stmt *ast_recurrence(parse_ctx *cx, loc at, ast_lefts *lefts,
+                         ast_exprs *values, ast_withs *withs);
+void ast_declare(parse_ctx *cx, ast_name name, ast_name type, ast_exprs *shape);
+void ast_let_of(parse_ctx *cx, ast_name name, ast_expr *value);
 void ast_begin_decl(parse_ctx *cx, loc at, bool is_kernel, ast_name name,
                     ast_names *dims);
 void ast_signature(parse_ctx *cx, ast_tensors *in, ast_tensors *out);
@@ -247,10 +302,11 @@ typedef struct {
     diags *d;
     tk_module *m;
     ast_decl *decl;
-    ast_stmt *stmt;    // being checked
-    map tensors;       // name -> number
-    map dims;          // name -> number
-    ast_indices scope; // indices in scope, innermost last
+    ast_stmt *stmt;         // being checked
+    map tensors;            // name -> number
+    map dims;               // name -> number
+    ast_indices scope;      // indices in scope, innermost last
+    const ast_stmt *states; // a recurrence whose values are being checked
 } check_ctx;
 
 // check.c
@@ -258,6 +314,17 @@ void check_module(arena *a, diags *d, tk_module *m);
 num_dtype check_type(check_ctx *cx, ast_name name);
 // check_stmt.c
 void check_stmt(check_ctx *cx, ast_stmt *s);
+ast_tensor *check_target(check_ctx *cx, const ast_stmt *s, ast_left *left);
+void check_defined(ast_tensor *t, const ast_stmt *s, const ast_left *left);
+void check_fors(check_ctx *cx, const ast_stmt *s);
+const ast_index *check_for_of(const ast_stmt *s, str name); // or NULL
+ast_index *check_stmt_index(check_ctx *cx, const ast_stmt *s, ast_name name);
+bool check_left(check_ctx *cx, const ast_stmt *s, ast_left *left,
+                const ast_tensor *t);
+void check_store_element(check_ctx *cx, ast_tensor *t, const ast_expr *value);
+// check_scatter.c, check_recur.c
+void check_scatter(check_ctx *cx, ast_stmt *s);
+void check_recurrence(check_ctx *cx, ast_stmt *s);
 // check_expr.c
 void check_expr(check_ctx *cx, ast_expr *e);
 void check_base(check_ctx *cx, ast_expr *e); // what is subscripted
@@ -273,8 +340,17 @@ void check_drop_indices(check_ctx *cx, uint32_t n, bool quiet);
 void check_dim_expr(check_ctx *cx, ast_expr *e);
 void check_range(check_ctx *cx, const ast_index *ix);
 void check_subscript(check_ctx *cx, ast_expr *e);
+void check_element_of(check_ctx *cx, ast_expr *e); // its base is checked
 // check_call.c
 void check_call(check_ctx *cx, ast_expr *e, uint32_t nresults);
+// Type and rank of result i of n of a checked call; left alone after a mistake.
+void check_call_result(const ast_expr *call, uint32_t i, uint32_t n,
+                       num_dtype *dtype, int *rank);
+// The tensor of a function's declaration that is result i of a call.
+uint32_t decl_result(const ast_decl *fn, uint32_t i);
+uint32_t decl_results(const ast_decl *fn);
+// check_sort.c
+bool check_sort(check_ctx *cx, ast_expr *e, uint32_t nresults);
 // check_type.c
 num_as type_as(const ast_expr *e); // that it widens to
 num_dtype type_full(num_as as);    // the 32-bit element type

@@ -3,6 +3,8 @@
 // the parameters, then lowers the statements in order.
 #include "frontend/lower_int.h"
 
+#include <string.h>
+
 enum { MAX_TENSOR_LOG2 = 40, MAX_OPS = 1 << 13 };
 
 // ---- limits and messages ---------------------------------------------------
@@ -167,35 +169,55 @@ add_param(low_ctx *cx, low_env *env, uint32_t i)
 {
     const ast_tensor *t = env->decl->tensors.at[i];
     bool is_input = t->role == TENSOR_INPUT;
-    low_bind *b = &env->binds[i];
-    b->dtype = t->dtype;
-    b->rank = t->shape.n;
-    if (!low_eval_shape(cx, env->dims, t, b->shape) ||
-        !low_check_size(cx, t->name.at, t->name.s, t->dtype, b->rank, b->shape))
+    low_goal g = {.is_declared = true, .dtype = t->dtype, .rank = t->shape.n};
+    if (!low_eval_shape(cx, env->dims, t, g.shape) ||
+        !low_check_size(cx, t->name.at, t->name.s, t->dtype, g.rank, g.shape))
         return false;
     const char *name = str_z(cx->a, t->name.s);
-    b->tensor = tir_add_tensor(cx->fn, name, is_input ? TIR_INPUT : TIR_OUTPUT,
-                               t->dtype, b->rank, b->shape);
-    cx->fn->tensors.at[b->tensor].at = t->name.at;
-    b->is_set = is_input;
-    b->is_declared = b->is_target = !is_input;
+    g.tensor = tir_add_tensor(cx->fn, name, is_input ? TIR_INPUT : TIR_OUTPUT,
+                              t->dtype, g.rank, g.shape);
+    cx->fn->tensors.at[g.tensor].at = t->name.at;
     map_put_str(&cx->names, str_of(name), 1);
+    env->goals[i] = g;
+    env->goals[i].is_target = !is_input;
+    low_bind *b = &env->binds[i];
+    b->is_set = is_input;
+    b->dtype = g.dtype;
+    b->rank = g.rank;
+    memcpy(b->shape, g.shape, sizeof b->shape);
+    b->tensor = g.tensor;
     return true;
+}
+
+// The output that an 'inout' parameter becomes.
+static void
+add_update(low_ctx *cx, low_env *env, uint32_t i)
+{
+    const ast_tensor *t = env->decl->tensors.at[i];
+    low_goal *g = &env->goals[i];
+    uint32_t input = g->tensor;
+    const char *name =
+        low_fresh_name(cx, arena_printf(cx->a, "%.*s_out", STR_ARG(t->name.s)));
+    g->tensor =
+        tir_add_tensor(cx->fn, name, TIR_OUTPUT, g->dtype, g->rank, g->shape);
+    g->is_target = true;
+    cx->fn->tensors.at[g->tensor].updates = input + 1;
+    cx->fn->tensors.at[g->tensor].at = t->name.at;
 }
 
 static void
 lower_kernel(low_ctx *cx, const ast_decl *k, const int64_t *dims)
 {
-    low_env env = {.decl = k, .dims = dims};
-    bool ok = true;
-    env.binds = ARENA_ARRAY(cx->a, k->tensors.n, low_bind);
-    env.index = ARENA_ARRAY(cx->a, k->nindices, low_index *);
-    for (uint32_t i = 0; i < k->nin + k->nres; i++)
-        ok &= add_param(cx, &env, i);
+    low_env *env = low_env_new(cx, k, dims);
+    bool ok = env != NULL;
+    for (uint32_t i = 0; env && i < k->nin + k->nres; i++)
+        ok &= add_param(cx, env, i);
+    for (uint32_t i = 0; ok && i < k->inouts.n; i++)
+        add_update(cx, env, k->inouts.at[i]);
     for (uint32_t i = 0; ok && !cx->is_stopped && i < k->body.n; i++)
-        low_stmt(cx, &env, k->body.at[i]);
-    for (uint32_t i = 0; i < k->tensors.n; i++)
-        SY_CHECK(env.binds[i].is_set || cx->d->errors > cx->errors,
+        low_stmt(cx, env, k->body.at[i]);
+    for (uint32_t i = 0; env && i < k->nin + k->nres; i++)
+        SY_CHECK(env->binds[i].is_set || cx->d->errors > cx->errors,
                  "tensor %u of a kernel without mistakes is not defined", i);
 }
 

@@ -22,17 +22,13 @@ low_memo_add(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *b)
 static uint32_t
 read_tensor(low_ctx *cx, low_op *op, const low_bind *b, const low_aff *pos)
 {
-    tir_read r = {.tensor = b->tensor};
-    for (uint32_t i = 0; i < b->nhidden; i++) {
-        low_aff x = low_aff_of(b->hidden[i]);
-        x.c = -b->hidden[i]->lo; // the temp's dimension starts at 0
-        if (!low_to_tir(cx, op, &x, &r.sub[i]))
-            return 0;
-    }
+    low_subs subs = {.is_gather = false};
+    tir_read r;
     for (uint32_t i = 0; i < b->rank; i++)
-        if (!low_to_tir(cx, op, &pos[i], &r.sub[b->nhidden + i]))
-            return 0;
-    return tir_read_node(cx->fn, &op->op, &r);
+        subs.aff[i] = pos[i];
+    return low_tir_read(cx, op, b, &subs, &r)
+               ? tir_read_node(cx->fn, &op->op, &r)
+               : 0;
 }
 
 static uint32_t
@@ -130,6 +126,9 @@ lower_call(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
     case CALL_UNARY: return lower_unary(cx, op, env, e, pos);
     case CALL_BINARY: return lower_binary(cx, op, env, e, pos);
     case CALL_FN: return low_call_at(cx, op, env, e, pos, 0);
+    case CALL_SORT:
+        return low_read_bind(cx, op, &low_sort(cx, env, e, NULL)[e->is_arg],
+                             pos);
     }
     return 0;
 }

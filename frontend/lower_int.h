@@ -34,8 +34,6 @@ typedef struct low_env low_env;
 typedef struct {
     bool is_set; // false: a mistake was reported, or not defined yet
     bool is_expr;
-    bool is_declared; // 'shape' and 'dtype' hold before it is defined
-    bool is_target;   // a tensor that exists already and is to be defined
     num_dtype dtype;
     uint32_t rank;
     int64_t shape[TIR_RANK];
@@ -47,15 +45,29 @@ typedef struct {
     const low_aff *pos; // of the element of e
 } low_bind;
 
+// What the last definition of a name is to give.
+typedef struct {
+    bool is_declared; // 'dtype', 'rank' and 'shape' hold
+    bool is_target;   // 'tensor' exists and is to be defined
+    num_dtype dtype;
+    uint32_t rank;
+    int64_t shape[TIR_RANK];
+    uint32_t tensor;
+} low_goal;
+
 typedef struct {
     const ast_expr *e;
     low_bind *binds;
 } low_memo;
 
+typedef VEC(const low_index *) low_indices_list;
+
 struct low_env {
     const ast_decl *decl;
-    const int64_t *dims;
-    low_bind *binds;          // by number of the tensor
+    const int64_t *dims;      // 'let' included
+    low_bind *binds;          // by number of the tensor: its value now
+    low_goal *goals;          // by number of the tensor
+    low_indices_list place;   // what the arguments depend on, by id
     low_index **index;        // by slot
     const char **result_hint; // what the caller calls the results, or NULL
     VEC(low_memo) memo;       // calls, reductions, temps
@@ -81,7 +93,11 @@ typedef struct {
     num_dtype dtype;  // of a temp
     uint32_t tensor;  // an existing one
     bool is_target;
+    const low_indices_list *place; // hidden indices even if not used
 } low_end;
+
+// A recurrence whose values are being lowered.
+typedef struct low_rec low_rec;
 
 typedef struct {
     arena *a;
@@ -93,6 +109,8 @@ typedef struct {
     bool is_stopped;           // a limit was reached
     loc at;                    // statement
     const char *hint;          // name it defines
+    low_rec *rec;
+    const ast_expr *target; // left side of a scatter being lowered
 } low_ctx;
 
 // ---- lower.c ---------------------------------------------------------------
@@ -148,6 +166,17 @@ NODISCARD bool low_to_tir(low_ctx *cx, low_op *op, const low_aff *x,
 low_op *low_op_new(low_ctx *cx);
 // The finished operation's tensor, over hidden and left indices.
 low_bind low_finish(low_ctx *cx, low_op *op, uint32_t root, const low_end *end);
+// A scatter into 'to', over the indices end->left; the op's target and guard
+// are set but for the leading subscripts of what is hidden.
+low_bind low_finish_scatter(low_ctx *cx, low_op *op, uint32_t root,
+                            const low_end *end, const low_bind *to);
+void low_add_place(low_ctx *cx, low_indices_list *list, const low_index *ix);
+// The indices that a value depends on.
+NODISCARD bool low_find_place(low_ctx *cx, const low_bind *b,
+                              low_indices_list *list);
+const char *low_fresh_name(low_ctx *cx, const char *hint);
+// A temp of the IR over hidden indices and 'shape'.
+NODISCARD bool low_new_temp(low_ctx *cx, const char *hint, low_bind *b);
 
 // ---- lower_shape.c ---------------------------------------------------------
 
@@ -156,6 +185,19 @@ NODISCARD bool low_shape(low_ctx *cx, low_env *env, const ast_expr *e,
                          int64_t *shape);
 // Ranges of the statement's indices.
 NODISCARD bool low_indices(low_ctx *cx, low_env *env, const ast_stmt *s);
+
+// The extents of a tensor, defined or declared.
+NODISCARD bool low_name_shape(const low_env *env, uint32_t symbol,
+                              int64_t *shape);
+
+// ---- lower_env.c -----------------------------------------------------------
+
+// One instance of a declaration; NULL (with a diagnostic) if extents of its own
+// do not work out.
+low_env *low_env_new(low_ctx *cx, const ast_decl *decl, const int64_t *dims);
+low_goal low_goal_of(const low_env *env, const ast_stmt *s,
+                     const ast_left *left);
+low_end low_end_of(const low_ctx *cx, const low_goal *goal);
 
 // ---- lower_expr.c ----------------------------------------------------------
 
@@ -170,6 +212,26 @@ void low_memo_add(low_ctx *cx, low_env *env, const ast_expr *e, low_bind *b);
 
 // ---- lower_read.c ----------------------------------------------------------
 
+// Subscripts: sums of indices, and nodes of the operation that are added.
+typedef struct {
+    low_aff aff[TIR_RANK];
+    uint32_t dyn[TIR_RANK];
+    bool is_gather;  // some dyn is not 0
+    bool is_guarded; // what is outside is not looked at
+} low_subs;
+
+typedef enum { SUB_INSIDE, SUB_FILLED, SUB_WRONG } sub_status;
+
+NODISCARD bool low_subs_of(low_ctx *cx, low_op *op, low_env *env,
+                           const ast_expr *e, low_subs *out);
+// Whether subscript 'dim' of the read e stays inside.
+sub_status low_sub_range(low_ctx *cx, const low_op *op, const ast_expr *e,
+                         uint32_t dim, const low_subs *subs, int64_t extent);
+// The subscripts of tensor b in the IR, hidden ones first.
+NODISCARD bool low_tir_read(low_ctx *cx, low_op *op, const low_bind *b,
+                            const low_subs *subs, tir_read *out);
+NODISCARD bool low_fill_word(low_ctx *cx, const low_env *env, const ast_expr *e,
+                             num_as as, num_word *out);
 uint32_t low_subscript(low_ctx *cx, low_op *op, low_env *env,
                        const ast_expr *e);
 uint32_t low_literal(low_ctx *cx, low_op *op, const low_env *env,
@@ -190,10 +252,10 @@ uint32_t low_matmul_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
 
 uint32_t low_call_at(low_ctx *cx, low_op *op, low_env *env, const ast_expr *e,
                      const low_aff *pos, uint32_t result);
-// What a statement wants of a call: names for the results, and tensors that
-// they should define where type and shape allow.
+// What a statement wants of a call: names for the results, and what they
+// should define where type and shape allow.
 typedef struct {
-    low_bind *const *binds;
+    const low_goal *goals;
     const char **hints;
 } low_want;
 
@@ -201,10 +263,45 @@ typedef struct {
 low_bind *low_call(low_ctx *cx, low_env *env, const ast_expr *e,
                    const low_want *want);
 
+// ---- lower_sort.c ----------------------------------------------------------
+
+// Values and positions, as far as the call gives them; each the goal's tensor
+// where that can be. goals may be NULL.
+low_bind *low_sort(low_ctx *cx, low_env *env, const ast_expr *e,
+                   const low_goal *goals);
+NODISCARD bool low_sort_shape(low_ctx *cx, low_env *env, const ast_expr *e,
+                              int64_t *shape);
+
+// ---- lower_scatter.c -------------------------------------------------------
+
+low_bind low_scatter(low_ctx *cx, low_env *env, const ast_stmt *s);
+
+// ---- lower_recur.c ---------------------------------------------------------
+
+void low_recurrence(low_ctx *cx, low_env *env, const ast_stmt *s);
+bool low_is_state(const low_ctx *cx, const low_env *env, const ast_expr *base);
+uint32_t low_state_read(low_ctx *cx, low_op *op, const ast_expr *e,
+                        const low_subs *subs);
+// Where time is among the indices of an operation of a recurrence.
+uint32_t low_time_position(const low_ctx *cx, const low_index *const *ix,
+                           uint32_t n);
+
 // ---- lower_stmt.c ----------------------------------------------------------
 
 void low_stmt(low_ctx *cx, low_env *env, const ast_stmt *s);
+// What is to be defined: over 'left', element 'pos' of the value.
+typedef struct {
+    const low_index *const *left;
+    uint32_t nleft;
+    const low_aff *pos;
+} low_space;
+
+low_space low_whole_space(low_ctx *cx, uint32_t rank, const int64_t *shape);
+low_bind low_define(low_ctx *cx, low_env *env, const ast_expr *value,
+                    uint32_t result, const low_space *sp, const low_goal *goal);
 // A whole-tensor expression as a tensor.
 const low_bind *low_materialise(low_ctx *cx, low_env *env, const ast_expr *e);
+// Another tensor with the same elements.
+low_bind low_copy(low_ctx *cx, const low_bind *from, const low_goal *goal);
 
 #endif

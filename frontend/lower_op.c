@@ -134,13 +134,43 @@ all_live(const bool *live, uint32_t n)
     return true;
 }
 
-// Keeps the nodes and reads that the root depends on.
+// What an operation is computed from: value, guard, subscripts of the target.
 static uint32_t
-drop_unused(low_ctx *cx, tir_op *op, uint32_t root)
+roots_of(tir_op *op, uint32_t **out)
 {
-    bool *live = tir_live_nodes(cx->a, op, root);
+    uint32_t n = 0;
+    out[n++] = &op->root;
+    if (op->guard)
+        out[n++] = &op->guard;
+    for (uint32_t x = 0; x < TIR_RANK; x++)
+        if (op->target.dyn[x])
+            out[n++] = &op->target.dyn[x];
+    return n;
+}
+
+static bool *
+find_live(low_ctx *cx, const tir_op *op, uint32_t *const *roots, uint32_t n)
+{
+    bool *live = ARENA_ARRAY(cx->a, op->nodes.n, bool);
+    for (uint32_t i = 0; i < n; i++)
+        live[*roots[i]] = true;
+    for (uint32_t i = op->nodes.n; i-- > 1;) {
+        uint32_t from[TIR_RANK];
+        uint32_t count = live[i] ? tir_operands(op, &op->nodes.at[i], from) : 0;
+        for (uint32_t k = 0; k < count; k++)
+            live[from[k]] = true;
+    }
+    return live;
+}
+
+// Keeps the nodes and reads that the operation depends on.
+static void
+drop_unused(low_ctx *cx, tir_op *op)
+{
+    uint32_t *roots[2 + TIR_RANK], n = roots_of(op, roots);
+    bool *live = find_live(cx, op, roots, n);
     if (all_live(live, op->nodes.n))
-        return root;
+        return;
     uint32_t *to = ARENA_ARRAY(cx->a, op->nodes.n, uint32_t);
     tir_op old = *op;
     memset(&op->nodes, 0, sizeof op->nodes);
@@ -149,16 +179,20 @@ drop_unused(low_ctx *cx, tir_op *op, uint32_t root)
     for (uint32_t i = 1; i < old.nodes.n; i++) {
         if (!live[i])
             continue;
-        tir_node n = old.nodes.at[i];
-        for (uint32_t k = 0; k < tir_arity(&n); k++)
-            n.arg[k] = to[n.arg[k]];
-        if (n.kind == TIR_N_READ) { // one node a read: they are shared
-            vec_push(cx->a, &op->reads, old.reads.at[n.read]);
-            n.read = op->reads.n - 1;
+        tir_node node = old.nodes.at[i];
+        for (uint32_t k = 0; k < tir_arity(&node); k++)
+            node.arg[k] = to[node.arg[k]];
+        if (node.kind == TIR_N_READ || node.kind == TIR_N_GATHER) {
+            tir_read r = old.reads.at[node.read]; // one node a read: shared
+            for (uint32_t x = 0; x < TIR_RANK; x++)
+                r.dyn[x] = to[r.dyn[x]];
+            vec_push(cx->a, &op->reads, r);
+            node.read = op->reads.n - 1;
         }
-        to[i] = tir_push_node(cx->fn, op, &n);
+        to[i] = tir_push_node(cx->fn, op, &node);
     }
-    return to[root];
+    for (uint32_t i = 0; i < n; i++)
+        *roots[i] = to[*roots[i]];
 }
 
 static void
@@ -177,6 +211,8 @@ find_used(const low_ctx *cx, const tir_op *op, bool *used)
         for (uint32_t x = 0;
              x < cx->fn->tensors.at[op->reads.at[i].tensor].rank; x++)
             mark_used(&op->reads.at[i].sub[x], used);
+    for (uint32_t x = 0; x < TIR_RANK; x++)
+        mark_used(&op->target.sub[x], used);
 }
 
 static void
@@ -197,6 +233,8 @@ permute_op(tir_op *op, const uint32_t *to)
     for (uint32_t i = 0; i < op->reads.n; i++)
         for (uint32_t x = 0; x < TIR_RANK; x++)
             permute_aff(&op->reads.at[i].sub[x], to);
+    for (uint32_t x = 0; x < TIR_RANK; x++)
+        permute_aff(&op->target.sub[x], to);
 }
 
 static bool
@@ -233,8 +271,11 @@ order_indices(low_ctx *cx, const low_op *op, const low_end *end, order *o)
         if (used[s] && !is_among(op->slot[s], end->left, end->nleft) &&
             !is_among(op->slot[s], end->red, end->nred))
             add_hidden(o, op->slot[s]);
+    for (uint32_t i = 0; end->place && i < end->place->n; i++)
+        if (!is_among(end->place->at[i], o->ix, o->n))
+            add_hidden(o, end->place->at[i]);
     o->nhidden = o->n;
-    if (o->n + end->nleft > TIR_RANK) {
+    if (o->n + end->nleft > TIR_RANK && op->op.kind == TIR_MAP) {
         LOW_REPORT(cx, cx->at, D_LOCAL_RANK, TIR_RANK);
         return false;
     }
@@ -265,8 +306,8 @@ set_extents(low_ctx *cx, tir_op *op, const order *o)
     return false;
 }
 
-static const char *
-fresh_name(low_ctx *cx, const char *hint)
+const char *
+low_fresh_name(low_ctx *cx, const char *hint)
 {
     const char *name = hint;
     const uint32_t *seen = map_get_str(&cx->names, str_of(hint));
@@ -279,26 +320,33 @@ fresh_name(low_ctx *cx, const char *hint)
     return name;
 }
 
-static bool
-add_temp(low_ctx *cx, const low_end *end, const tir_op *op, uint32_t rank,
-         uint32_t *tensor)
+bool
+low_new_temp(low_ctx *cx, const char *hint, low_bind *b)
 {
-    const char *name = fresh_name(cx, end->hint);
-    if (!low_check_size(cx, cx->at, str_of(name), end->dtype, rank, op->extent))
+    int64_t shape[2 * TIR_RANK];
+    uint32_t rank = b->nhidden + b->rank;
+    for (uint32_t i = 0; i < rank; i++)
+        shape[i] = i < b->nhidden ? b->hidden[i]->n : b->shape[i - b->nhidden];
+    if (rank > TIR_RANK) {
+        LOW_REPORT(cx, cx->at, D_LOCAL_RANK, TIR_RANK);
         return false;
-    *tensor =
-        tir_add_tensor(cx->fn, name, TIR_TEMP, end->dtype, rank, op->extent);
-    cx->fn->tensors.at[*tensor].at = cx->at;
+    }
+    const char *name = low_fresh_name(cx, hint);
+    if (!low_check_size(cx, cx->at, str_of(name), b->dtype, rank, shape))
+        return false;
+    b->tensor = tir_add_tensor(cx->fn, name, TIR_TEMP, b->dtype, rank, shape);
+    cx->fn->tensors.at[b->tensor].at = cx->at;
+    b->is_set = true;
     return true;
 }
 
 static low_bind
-bind_of(const low_end *end, const order *o, uint32_t tensor)
+bind_of(const low_end *end, const order *o)
 {
     low_bind b = {.is_set = true,
                   .dtype = end->dtype,
                   .rank = end->nleft,
-                  .tensor = tensor,
+                  .tensor = end->tensor,
                   .nhidden = o->nhidden};
     for (uint32_t i = 0; i < o->nhidden; i++)
         b.hidden[i] = o->ix[i];
@@ -318,33 +366,95 @@ strip_cast(const tir_op *op, uint32_t root, num_dtype stored)
     return same ? n->arg[0] : root;
 }
 
+static bool
+arrange(low_ctx *cx, low_op *lop, const low_end *end, order *o)
+{
+    uint32_t to[TIR_INDICES] = {0};
+    drop_unused(cx, &lop->op);
+    if (!order_indices(cx, lop, end, o) || !set_extents(cx, &lop->op, o))
+        return false;
+    for (uint32_t s = 0; s < lop->nslot; s++)
+        for (uint32_t i = 0; i < o->n; i++)
+            if (o->ix[i] == lop->slot[s])
+                to[s] = i;
+    permute_op(&lop->op, to);
+    return true;
+}
+
 low_bind
 low_finish(low_ctx *cx, low_op *lop, uint32_t root, const low_end *end)
 {
     tir_op *op = &lop->op;
-    uint32_t to[TIR_INDICES] = {0}, tensor = end->tensor;
     order o;
     if (!root)
         return (low_bind){0};
-    if (end->reduce == NUM_R_NONE)
-        root = strip_cast(op, root, end->dtype);
-    op->root = drop_unused(cx, op, root);
-    if (!order_indices(cx, lop, end, &o) || !set_extents(cx, op, &o))
+    op->kind = TIR_MAP;
+    op->root =
+        end->reduce == NUM_R_NONE ? strip_cast(op, root, end->dtype) : root;
+    if (!arrange(cx, lop, end, &o))
         return (low_bind){0};
-    for (uint32_t s = 0; s < lop->nslot; s++)
-        for (uint32_t i = 0; i < o.n; i++)
-            if (o.ix[i] == lop->slot[s])
-                to[s] = i;
-    permute_op(op, to);
-    uint32_t rank = o.nhidden + end->nleft;
-    if (!end->is_target && !add_temp(cx, end, op, rank, &tensor))
+    low_bind b = bind_of(end, &o);
+    if (!end->is_target && !low_new_temp(cx, end->hint, &b))
         return (low_bind){0};
-    SY_CHECK(!end->is_target || !o.nhidden, "hidden indices of a result");
-    op->out = tensor;
-    op->nout = rank;
+    op->out = b.tensor;
+    op->nout = o.nhidden + end->nleft;
+    SY_CHECK(op->nout == cx->fn->tensors.at[op->out].rank,
+             "hidden indices of a result");
     op->nred = end->nred;
+    op->reduce = end->reduce;
+    op->time = low_time_position(cx, o.ix, op->nout);
+    op->at = cx->at;
+    vec_push(cx->fn->a, &cx->fn->ops, *op);
+    return b;
+}
+
+low_bind
+low_finish_scatter(low_ctx *cx, low_op *lop, uint32_t root, const low_end *end,
+                   const low_bind *to)
+{
+    tir_op *op = &lop->op;
+    order o;
+    op->kind = TIR_SCATTER;
+    op->root = root;
+    if (!arrange(cx, lop, end, &o))
+        return (low_bind){0};
+    SY_CHECK(o.nhidden == to->nhidden, "hidden indices of a scatter");
+    op->out = op->target.tensor = to->tensor;
+    op->nout = o.n;
     op->reduce = end->reduce;
     op->at = cx->at;
     vec_push(cx->fn->a, &cx->fn->ops, *op);
-    return bind_of(end, &o, tensor);
+    return *to;
+}
+
+// ---- what values depend on -------------------------------------------------
+
+void
+low_add_place(low_ctx *cx, low_indices_list *list, const low_index *ix)
+{
+    uint32_t i = list->n;
+    if (is_among(ix, list->at, list->n))
+        return;
+    vec_push(cx->a, list, ix);
+    for (; i > 0 && list->at[i - 1]->id > ix->id; i--)
+        list->at[i] = list->at[i - 1];
+    list->at[i] = ix;
+}
+
+bool
+low_find_place(low_ctx *cx, const low_bind *b, low_indices_list *list)
+{
+    bool used[TIR_INDICES] = {0};
+    for (uint32_t i = 0; i < b->nhidden; i++)
+        low_add_place(cx, list, b->hidden[i]);
+    if (!b->is_expr)
+        return b->is_set;
+    low_op *op = low_op_new(cx);
+    if (!low_read_bind(cx, op, b, NULL))
+        return false;
+    find_used(cx, &op->op, used);
+    for (uint32_t s = 0; s < op->nslot; s++)
+        if (used[s])
+            low_add_place(cx, list, op->slot[s]);
+    return true;
 }

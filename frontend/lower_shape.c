@@ -102,6 +102,8 @@ bind_shape(const low_bind *b, int64_t *shape)
 static bool
 call_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
 {
+    if (e->call == CALL_SORT)
+        return low_sort_shape(cx, env, e, shape);
     if (e->call != CALL_FN || e->fn->is_scalar)
         return elementwise_shape(cx, env, e, shape);
     const low_bind *r = low_call(cx, env, e, NULL);
@@ -121,7 +123,7 @@ low_shape(low_ctx *cx, low_env *env, const ast_expr *e, int64_t *shape)
     case E_FLOAT:
     case E_SUBSCRIPT:
     case E_REDUCE: return true; // elements
-    case E_NAME: return bind_shape(&env->binds[e->symbol], shape);
+    case E_NAME: return low_name_shape(env, e->symbol, shape);
     case E_UNARY:
     case E_BINARY: return elementwise_shape(cx, env, e, shape);
     case E_MATMUL: return matmul_shape(cx, env, e, shape);
@@ -185,20 +187,20 @@ new_indices(low_ctx *cx, low_env *env, const ast_stmt *s)
 
 // Every element of the tensor is defined: a stated range must be all of it.
 static bool
-left_index(low_ctx *cx, const low_bind *b, const ast_stmt *s, uint32_t i,
+left_index(low_ctx *cx, const low_goal *g, const ast_left *left, uint32_t i,
            low_index *ix)
 {
-    loc at = s->subs.at[i]->at;
-    int64_t want = b->is_declared ? b->shape[i] : ix->n;
+    loc at = left->read->args.at[i + 1]->at;
+    int64_t want = g->is_declared ? g->shape[i] : ix->n;
     if (!ix->is_stated)
-        return !b->is_declared || fix_index(cx, ix, b->shape[i], at);
+        return !g->is_declared || fix_index(cx, ix, g->shape[i], at);
     if ((ix->lo == 0 || ix->n == 0) && ix->n == want)
         return true;
     LOW_REPORT(cx, ix->at, D_RANGE_START, STR_ARG(ix->name), (long long)want,
                (long long)ix->lo, (long long)(ix->lo + ix->n));
-    if (b->is_declared)
+    if (g->is_declared)
         diag_note_add(cx->d, at, "the extent is %lld here",
-                      (long long)b->shape[i]);
+                      (long long)g->shape[i]);
     return false;
 }
 
@@ -206,45 +208,79 @@ static bool
 left_indices(low_ctx *cx, const low_env *env, const ast_stmt *s)
 {
     bool ok = true;
-    for (uint32_t i = 0; i < s->left.n; i++)
-        ok &= left_index(cx, &env->binds[s->targets.at[0]], s, i,
-                         env->index[s->left.at[i]->slot]);
+    for (uint32_t k = 0; k < s->lefts.n; k++) {
+        const ast_left *l = s->lefts.at[k];
+        for (uint32_t i = 0; i < l->left.n; i++)
+            ok &= left_index(cx, &env->goals[l->symbol], l, i,
+                             env->index[l->left.at[i]->slot]);
+    }
     return ok;
 }
 
-// A read fixes its indices; one with a fill only those that nothing else does.
-typedef enum { BY_NAME, BY_VALUE, BY_FILL } use_round;
+// What fixes indices, in this order: tensors, whole-tensor values, what a
+// recurrence is defining, and reads with a fill where nothing else does.
+typedef enum { BY_NAME, BY_VALUE, BY_STATE, BY_FILL } use_round;
+
+// The left side whose extents are those of a state without a declaration.
+static const ast_left *
+state_of(const low_env *env, const ast_stmt *s, const ast_use *u)
+{
+    const ast_expr *base = u->read->args.at[0];
+    if (s->kind != S_RECUR || base->kind != E_NAME)
+        return NULL;
+    for (uint32_t i = 0; i < s->lefts.n; i++)
+        if (s->lefts.at[i]->symbol == base->symbol &&
+            !env->goals[base->symbol].is_declared)
+            return s->lefts.at[i];
+    return NULL;
+}
 
 static use_round
-round_of(const ast_use *u)
+round_of(const low_env *env, const ast_stmt *s, const ast_use *u)
 {
     if (u->read->fill)
         return BY_FILL;
+    if (state_of(env, s, u))
+        return BY_STATE;
     return u->read->args.at[0]->kind == E_NAME ? BY_NAME : BY_VALUE;
 }
 
 static bool
-use_index(low_ctx *cx, low_env *env, const ast_use *u, use_round round)
+use_index(low_ctx *cx, low_env *env, const ast_stmt *s, const ast_use *u)
 {
     low_index *ix = env->index[u->index->slot];
-    const ast_expr *base = u->read->args.at[0];
+    const ast_left *state = state_of(env, s, u);
     int64_t shape[TIR_RANK];
-    if (ix->is_stated || round_of(u) != round ||
-        (round == BY_FILL && ix->is_known))
+    if (ix->is_stated || (u->read->fill && ix->is_known))
         return true;
-    if (!low_shape(cx, env, base, shape))
+    if (state) {
+        const low_index *left = env->index[state->left.at[u->dim]->slot];
+        shape[u->dim] = left->n;
+        if (!left->is_known)
+            return true;
+    } else if (!low_shape(cx, env, u->read->args.at[0], shape)) {
         return false;
+    }
     return fix_index(cx, ix, shape[u->dim], u->read->args.at[u->dim + 1]->at);
 }
 
 bool
 low_indices(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
+    static const use_round order[] = {BY_NAME, BY_VALUE, BY_STATE, BY_FILL,
+                                      BY_STATE};
     bool ok = new_indices(cx, env, s) && left_indices(cx, env, s);
-    for (use_round r = BY_NAME; ok && r <= BY_FILL; r++)
+    for (size_t r = 0; ok && r < ARRAY_LEN(order); r++)
         for (uint32_t i = 0; i < s->uses.n; i++)
-            ok &= use_index(cx, env, &s->uses.at[i], r);
-    for (uint32_t i = 0; ok && i < s->indices.n; i++)
-        ok = env->index[s->indices.at[i]->slot]->is_known;
+            if (round_of(env, s, &s->uses.at[i]) == order[r])
+                ok &= use_index(cx, env, s, &s->uses.at[i]);
+    // Only a recurrence's own extents, say, stand for an index.
+    for (uint32_t i = 0; ok && i < s->indices.n; i++) {
+        const low_index *ix = env->index[s->indices.at[i]->slot];
+        ok = ix->is_known;
+        if (!ok)
+            LOW_REPORT(cx, s->indices.at[i]->name.at, D_INDEX_NO_RANGE,
+                       STR_ARG(ix->name));
+    }
     return ok;
 }

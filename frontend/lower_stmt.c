@@ -2,13 +2,6 @@
 // Statements: one operation for the value, after those of the reductions in it.
 #include "frontend/lower_int.h"
 
-// What is to be defined: over 'left', element 'pos' of the value.
-typedef struct {
-    const low_index *const *left;
-    uint32_t nleft;
-    const low_aff *pos;
-} space;
-
 // A reduction under a cast to the type that is stored is one operation: the
 // store rounds the same way.
 static const ast_expr *
@@ -21,38 +14,31 @@ strip_cast(const ast_expr *e, num_dtype stored)
     return !x->is_literal && type_as(x) == num_widened(stored) ? x : e;
 }
 
-static void
-define(low_ctx *cx, low_env *env, const ast_expr *value, uint32_t result,
-       const space *sp, low_bind *to)
+low_bind
+low_define(low_ctx *cx, low_env *env, const ast_expr *value, uint32_t result,
+           const low_space *sp, const low_goal *goal)
 {
-    low_end end = {.left = sp->left,
-                   .nleft = sp->nleft,
-                   .hint = cx->hint,
-                   .dtype = to->dtype,
-                   .tensor = to->tensor,
-                   .is_target = to->is_target};
-    const ast_expr *e = strip_cast(value, to->dtype);
+    low_end end = low_end_of(cx, goal);
+    end.left = sp->left;
+    end.nleft = sp->nleft;
+    const ast_expr *e = strip_cast(value, goal->dtype);
     const low_aff *pos =
         e->rank ? sp->pos + (sp->nleft - (uint32_t)e->rank) : NULL;
-    if (e->kind == E_REDUCE) {
-        *to = low_reduce(cx, env, e, end);
-        return;
-    }
-    if (e->kind == E_MATMUL && (uint32_t)e->rank == sp->nleft) {
-        *to = low_matmul(cx, env, e, pos, end);
-        return;
-    }
+    if (e->kind == E_REDUCE)
+        return low_reduce(cx, env, e, end);
+    if (e->kind == E_MATMUL && (uint32_t)e->rank == sp->nleft)
+        return low_matmul(cx, env, e, pos, end);
     low_op *op = low_op_new(cx);
-    uint32_t root = result
-                        ? low_call_at(cx, op, env, e, pos, result)
-                        : low_expr(cx, op, env, e, pos, num_widened(to->dtype));
-    *to = low_finish(cx, op, root, &end);
+    uint32_t root =
+        result ? low_call_at(cx, op, env, e, pos, result)
+               : low_expr(cx, op, env, e, pos, num_widened(goal->dtype));
+    return low_finish(cx, op, root, &end);
 }
 
 // ---- whole tensors ---------------------------------------------------------
 
-static space
-whole_space(low_ctx *cx, uint32_t rank, const int64_t *shape)
+low_space
+low_whole_space(low_ctx *cx, uint32_t rank, const int64_t *shape)
 {
     const low_index **left = ARENA_ARRAY(cx->a, rank, const low_index *);
     low_aff *pos = ARENA_ARRAY(cx->a, rank, low_aff);
@@ -60,7 +46,21 @@ whole_space(low_ctx *cx, uint32_t rank, const int64_t *shape)
         left[i] = low_new_index(cx, STR("i"), shape[i], cx->at);
         pos[i] = low_aff_of(left[i]);
     }
-    return (space){left, rank, pos};
+    return (low_space){left, rank, pos};
+}
+
+low_bind
+low_copy(low_ctx *cx, const low_bind *from, const low_goal *goal)
+{
+    bool is_scalar = from->rank == 0 && goal->is_declared;
+    low_space sp = low_whole_space(cx, is_scalar ? goal->rank : from->rank,
+                                   is_scalar ? goal->shape : from->shape);
+    low_op *op = low_op_new(cx);
+    low_end end = low_end_of(cx, goal);
+    end.left = sp.left;
+    end.nleft = sp.nleft;
+    uint32_t root = low_read_bind(cx, op, from, sp.pos);
+    return low_finish(cx, op, root, &end);
 }
 
 const low_bind *
@@ -74,14 +74,16 @@ low_materialise(low_ctx *cx, low_env *env, const ast_expr *e)
         return b;
     if (e->kind == E_CALL && e->call == CALL_FN && !e->fn->is_scalar)
         return low_call(cx, env, e, NULL);
+    if (e->kind == E_CALL && e->call == CALL_SORT)
+        return &low_sort(cx, env, e, NULL)[e->is_arg];
     int64_t shape[TIR_RANK];
     b = ARENA_NEW(cx->a, low_bind);
-    b->dtype = e->dtype;
+    low_goal goal = {.dtype = e->dtype};
     if (low_shape(cx, env, e, shape)) {
-        space sp = whole_space(cx, (uint32_t)e->rank, shape);
+        low_space sp = low_whole_space(cx, (uint32_t)e->rank, shape);
         const char *hint = cx->hint;
         cx->hint = arena_printf(cx->a, "%s_value", hint);
-        define(cx, env, e, 0, &sp, b);
+        *b = low_define(cx, env, e, 0, &sp, &goal);
         cx->hint = hint;
     }
     low_memo_add(cx, env, e, b);
@@ -90,17 +92,16 @@ low_materialise(low_ctx *cx, low_env *env, const ast_expr *e)
 
 // A declared result has its shape already; the value's must be the same.
 static bool
-whole_shape(low_ctx *cx, low_env *env, const ast_expr *e, bool is_declared,
-            low_bind *to)
+whole_shape(low_ctx *cx, low_env *env, const ast_expr *e, low_goal *to)
 {
     int64_t shape[TIR_RANK];
     uint32_t rank = (uint32_t)e->rank;
     if (!low_shape(cx, env, e, shape))
         return false;
-    if (is_declared && rank == 0)
+    if (to->is_declared && rank == 0)
         return true; // one value everywhere
     for (uint32_t i = 0; i < rank; i++) {
-        if (is_declared && to->shape[i] != shape[i]) {
+        if (to->is_declared && to->shape[i] != shape[i]) {
             LOW_REPORT(cx, e->at, D_SHAPE_MISMATCH,
                        low_shape_text(cx, to->rank, to->shape),
                        low_shape_text(cx, rank, shape));
@@ -112,90 +113,93 @@ whole_shape(low_ctx *cx, low_env *env, const ast_expr *e, bool is_declared,
     return true;
 }
 
-static void
+static low_bind
 define_whole(low_ctx *cx, low_env *env, const ast_expr *e, uint32_t result,
-             const ast_tensor *t, low_bind *to)
+             low_goal *to)
 {
-    to->dtype = t->dtype;
-    if (!whole_shape(cx, env, e, t->role == TENSOR_RESULT, to)) {
-        *to = (low_bind){0};
-        return;
-    }
-    space sp = whole_space(cx, to->rank, to->shape);
-    define(cx, env, e, result, &sp, to);
+    if (!whole_shape(cx, env, e, to))
+        return (low_bind){0};
+    low_space sp = low_whole_space(cx, to->rank, to->shape);
+    return low_define(cx, env, e, result, &sp, to);
 }
 
-// Whether the result of a call stands for the tensor that takes it.
 static bool
-is_taken(const low_bind *to, const low_bind *from)
+same_goal_shape(const low_goal *to, const low_bind *from)
 {
-    if (!from->is_set || !to->is_declared)
-        return true;
-    if (to->is_target)
-        return from->tensor == to->tensor;
-    return from->dtype == to->dtype && from->rank == to->rank;
+    for (uint32_t i = 0; i < to->rank && i < from->rank; i++)
+        if (to->shape[i] != from->shape[i])
+            return false;
+    return to->rank == from->rank || from->rank == 0;
 }
 
 // Result i of a call of a function of tensors: there already, or copied.
-static void
-take_result(low_ctx *cx, low_bind *to, const low_bind *from, const char *hint)
+static low_bind
+take_result(low_ctx *cx, const low_goal *to, const low_bind *from, loc at)
 {
-    if (is_taken(to, from)) {
-        *to = *from;
-        to->is_target = to->is_declared = false;
-        return;
+    if (!from->is_set || !to->is_declared)
+        return *from;
+    bool is_same = from->dtype == to->dtype && from->rank == to->rank;
+    if (to->is_target ? from->tensor == to->tensor
+                      : is_same && same_goal_shape(to, from))
+        return *from;
+    if (!same_goal_shape(to, from)) {
+        LOW_REPORT(cx, at, D_SHAPE_MISMATCH,
+                   low_shape_text(cx, to->rank, to->shape),
+                   low_shape_text(cx, from->rank, from->shape));
+        return (low_bind){0};
     }
-    space sp = whole_space(cx, to->rank, to->shape);
-    low_op *op = low_op_new(cx);
-    low_end end = {.left = sp.left,
-                   .nleft = sp.nleft,
-                   .hint = hint,
-                   .dtype = to->dtype,
-                   .tensor = to->tensor,
-                   .is_target = to->is_target};
-    uint32_t root = low_read_bind(cx, op, from, sp.pos);
-    *to = low_finish(cx, op, root, &end);
+    return low_copy(cx, from, to);
 }
 
 // A result of an inlined function is named as its caller names it.
 static const char *
-hint_of(low_ctx *cx, const low_env *env, uint32_t target)
+hint_of(low_ctx *cx, const low_env *env, const ast_left *left)
 {
-    const ast_tensor *t = env->decl->tensors.at[target];
-    if (env->result_hint && t->role == TENSOR_RESULT)
-        return env->result_hint[target - env->decl->nin];
+    const ast_tensor *t = env->decl->tensors.at[left->symbol];
+    for (uint32_t i = 0; env->result_hint && i < decl_results(env->decl); i++)
+        if (decl_result(env->decl, i) == left->symbol)
+            return env->result_hint[i];
     return str_z(cx->a, t->name.s);
 }
 
 static void
 define_by_call(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
-    uint32_t n = s->names.n;
-    low_bind **to = ARENA_ARRAY(cx->a, n, low_bind *);
-    low_want want = {to, ARENA_ARRAY(cx->a, n, const char *)};
+    const ast_expr *e = s->values.at[0];
+    uint32_t n = s->lefts.n;
+    low_goal *goals = ARENA_ARRAY(cx->a, n, low_goal);
+    low_want want = {goals, ARENA_ARRAY(cx->a, n, const char *)};
     for (uint32_t i = 0; i < n; i++) {
-        to[i] = &env->binds[s->targets.at[i]];
-        want.hints[i] = hint_of(cx, env, s->targets.at[i]);
+        goals[i] = low_goal_of(env, s, s->lefts.at[i]);
+        want.hints[i] = hint_of(cx, env, s->lefts.at[i]);
     }
-    const low_bind *r = low_call(cx, env, s->value, &want);
-    for (uint32_t i = 0; i < n; i++)
-        take_result(cx, to[i], &r[i], want.hints[i]);
+    bool is_sort = e->call == CALL_SORT;
+    const low_bind *r = is_sort ? low_sort(cx, env, e, goals) + e->is_arg
+                                : low_call(cx, env, e, &want);
+    for (uint32_t i = 0; i < n; i++) {
+        cx->hint = want.hints[i];
+        env->binds[s->lefts.at[i]->symbol] =
+            take_result(cx, &goals[i], &r[i], e->at);
+    }
 }
 
 static void
 define_wholes(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
-    const ast_expr *e = s->value;
-    bool is_fn = e->kind == E_CALL && e->call == CALL_FN;
-    if (is_fn && !e->fn->is_scalar) {
+    const ast_expr *e = s->values.at[0];
+    bool is_fn = e->kind == E_CALL && e->call == CALL_FN && !e->fn->is_scalar;
+    if (is_fn || (e->kind == E_CALL && e->call == CALL_SORT)) {
         define_by_call(cx, env, s);
         return;
     }
-    for (uint32_t i = 0; i < s->names.n; i++) {
-        uint32_t target = s->targets.at[i];
-        const ast_tensor *t = env->decl->tensors.at[target];
-        define_whole(cx, env, e, i, t, &env->binds[target]);
+    low_bind *b = ARENA_ARRAY(cx->a, s->lefts.n, low_bind);
+    for (uint32_t i = 0; i < s->lefts.n; i++) {
+        low_goal goal = low_goal_of(env, s, s->lefts.at[i]);
+        cx->hint = hint_of(cx, env, s->lefts.at[i]);
+        b[i] = define_whole(cx, env, e, i, &goal);
     }
+    for (uint32_t i = 0; i < s->lefts.n; i++)
+        env->binds[s->lefts.at[i]->symbol] = b[i];
 }
 
 // ---- elements --------------------------------------------------------------
@@ -203,28 +207,36 @@ define_wholes(low_ctx *cx, low_env *env, const ast_stmt *s)
 static void
 define_elements(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
-    uint32_t target = s->targets.at[0];
-    low_bind *to = &env->binds[target];
-    space sp = {.nleft = s->left.n};
+    const ast_left *l = s->lefts.at[0];
+    low_space sp = {.nleft = l->left.n};
     const low_index **left = ARENA_ARRAY(cx->a, sp.nleft, const low_index *);
     for (uint32_t i = 0; i < sp.nleft; i++)
-        left[i] = env->index[s->left.at[i]->slot];
+        left[i] = env->index[l->left.at[i]->slot];
     sp.left = left;
-    to->dtype = env->decl->tensors.at[target]->dtype;
-    define(cx, env, s->value, 0, &sp, to);
+    low_goal goal = low_goal_of(env, s, l);
+    env->binds[l->symbol] = low_define(cx, env, s->values.at[0], 0, &sp, &goal);
+}
+
+static void
+lose(low_env *env, const ast_stmt *s)
+{
+    for (uint32_t i = 0; i < s->lefts.n; i++)
+        env->binds[s->lefts.at[i]->symbol] = (low_bind){0};
 }
 
 void
 low_stmt(low_ctx *cx, low_env *env, const ast_stmt *s)
 {
+    const ast_left *first = s->lefts.at[0];
     cx->at = s->at;
-    cx->hint = hint_of(cx, env, s->targets.at[0]);
-    if (!low_indices(cx, env, s)) {
-        for (uint32_t i = 0; i < s->targets.n; i++)
-            env->binds[s->targets.at[i]] = (low_bind){0};
-        return;
-    }
-    if (s->has_subs)
+    cx->hint = hint_of(cx, env, first);
+    if (!low_indices(cx, env, s))
+        lose(env, s);
+    else if (s->kind == S_SCATTER)
+        env->binds[first->symbol] = low_scatter(cx, env, s);
+    else if (s->kind == S_RECUR)
+        low_recurrence(cx, env, s);
+    else if (first->read)
         define_elements(cx, env, s);
     else
         define_wholes(cx, env, s);

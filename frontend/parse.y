@@ -50,15 +50,20 @@ tk_yyerror(const loc *at, void *scanner, parse_ctx *cx, const char *text)
     ast_indices *indices;
     ast_tensor *tensor;
     ast_tensors *tensors;
+    ast_left *left;
+    ast_lefts *lefts;
+    ast_withs *withs;
     ast_stmt *stmt;
 }
 
 %token <name> KERNEL "'kernel'" FN "'fn'" IDENT "name" REDUCE "reduction"
 %token NEWLINE "end of line" FOR "'for'" IN "'in'" WHERE "'where'"
 %token ELSE "'else'" WITH "'with'" INOUT "'inout'" SCHEDULE "schedule"
+%token LET "'let'"
 %token INT "number" FLOAT "number with a point"
 %token DOTDOT "'..'" ARROW "'->'" OR "'||'" AND "'&&'" EQ "'=='" NE "'!='"
-%token LE "'<='" GE "'>='" SHL "'<<'" SHR "'>>'" ADDEQ "'+='"
+%token LE "'<='" GE "'>='" SHL "'<<'" SHR "'>>'"
+%token <name> ADDEQ "'+='"
 %token TK_YYEOF 0 "end of file"
 
 %type <names> dims names names1
@@ -68,7 +73,10 @@ tk_yyerror(const loc *at, void *scanner, parse_ctx *cx, const char *text)
 %type <indices> binders fors
 %type <tensor> param
 %type <tensors> params params1
-%type <stmt> define elements
+%type <left> left
+%type <lefts> lefts
+%type <withs> withs
+%type <stmt> define elements coupled
 
 // Loosest first.
 %left OR
@@ -125,9 +133,9 @@ params1:
 
 param:
   IDENT[n] ':' IDENT[t] shape
-    { $$ = ast_param(cx, $n, $t, $shape); }
+    { $$ = ast_param(cx, false, $n, $t, $shape); }
 | INOUT IDENT[n] ':' IDENT[t] shape
-    { ast_not_yet(cx, @1, "'inout'"); $$ = ast_param(cx, $n, $t, $shape); }
+    { $$ = ast_param(cx, true, $n, $t, $shape); }
 ;
 
 shape: %empty { $$ = NULL; } | '[' exprs ']' { $$ = $exprs; };
@@ -140,7 +148,10 @@ stmt:
   %empty
 | define          { ast_add_stmt(cx, NULL, $define); }
 | elements        { ast_add_stmt(cx, NULL, $elements); }
+| coupled         { ast_add_stmt(cx, NULL, $coupled); }
 | fors nl elements { ast_add_stmt(cx, $fors, $elements); }
+| IDENT[n] ':' IDENT[t] shape { ast_declare(cx, $n, $t, $shape); }
+| LET IDENT '=' expr          { ast_let_of(cx, $IDENT, $expr); }
 | SCHEDULE        { ast_not_yet(cx, @1, "a 'schedule' block"); }
 | error           { ast_broken_stmt(cx, @1); }
 ;
@@ -157,20 +168,38 @@ range:
 
 define:
   IDENT '=' expr
-    { $$ = ast_define(cx, @$, ast_names_add(cx, NULL, $IDENT), NULL, $expr); }
+    { $$ = ast_define(cx, @$, ast_names_add(cx, NULL, $IDENT), $expr); }
 | '(' names1 ')' '=' expr
-    { $$ = ast_define(cx, @$, $names1, NULL, $expr); }
+    { $$ = ast_define(cx, @$, $names1, $expr); }
 ;
 
 elements:
-  IDENT '[' exprs ']' '=' expr
-    { $$ = ast_define(cx, @$, ast_names_add(cx, NULL, $IDENT), $exprs, $expr); }
-| IDENT '[' exprs ']' '=' expr WITH postfix '=' expr
-    { $$ = NULL; ast_not_yet(cx, @WITH, "a recurrence ('with')"); }
-| IDENT '[' exprs ']' ADDEQ expr
-    { $$ = NULL; ast_not_yet(cx, @ADDEQ, "a scatter ('+=')"); }
-| IDENT '[' exprs ']' REDUCE '=' expr
-    { $$ = NULL; ast_not_yet(cx, @REDUCE, "a scatter ('max=', 'min=')"); }
+  left '=' expr where
+    { $$ = ast_define_elements(cx, @$, $left, $expr, $where); }
+| left ADDEQ[step] expr where
+    { $$ = ast_update(cx, @$, $left, $step, $expr, $where); }
+| left REDUCE[step] '=' expr where
+    { $$ = ast_update(cx, @$, $left, $step, $expr, $where); }
+| left '=' expr WITH withs
+    { $$ = ast_recurrence(cx, @$, ast_lefts_add(cx, NULL, $left),
+                          ast_exprs_add(cx, NULL, $expr), $withs); }
+;
+
+coupled:
+  '(' lefts ')' '=' '(' exprs ')' WITH withs
+    { $$ = ast_recurrence(cx, @$, $lefts, $exprs, $withs); }
+;
+
+left: IDENT '[' exprs ']' { $$ = ast_elements(cx, @$, $IDENT, $exprs); };
+
+lefts:
+  left           { $$ = ast_lefts_add(cx, NULL, $left); }
+| lefts ',' left { $$ = ast_lefts_add(cx, $1, $left); }
+;
+
+withs:
+  left '=' expr           { $$ = ast_withs_add(cx, NULL, $left, $expr); }
+| withs ',' left '=' expr { $$ = ast_withs_add(cx, $1, $left, $expr); }
 ;
 
 exprs:

@@ -25,7 +25,7 @@ def mistakes():
     body("character", "E0101", "y[i, j] = x[i, j] $")
     body("number", "E0107", "y[i, j] = x[i, j] * 12monkeys")
     body("literal", "E0103", "y[i, j] = x[i, j] * 99999999999999999999")
-    body("not yet", "E0105", "y = sort(x)")
+    body("not yet", "E0105", "y = all_reduce(x, tp)")
     body("name", "E0200", "y = x + zz", says="k.tk:2:9")
     body("index", "E0201", "y[i, j] = x[i, l]")
     body("tensor", "E0202", "y[i, j] = z[i, j]")
