@@ -3,12 +3,13 @@
 # input, in shards that are kept in a ledger (long.py).
 EXHAUSTIVE := convert unary sweep digest modes
 EXHAUSTIVE_BIN := $(EXHAUSTIVE:%=$(B)/exhaustive/%)
-EXHAUSTIVE_OBJ := $(patsubst %,$(B)/obj/tests/exhaustive/%.o,oracle format screen)
+EXHAUSTIVE_OBJ := $(patsubst %,$(B)/obj/tests/exhaustive/%.o,oracle format screen screen_pieces)
 
+SCREEN_OBJ := $(patsubst %,$(B)/obj/tests/exhaustive/%.o,screen screen_pieces sweep)
 # Not the golden model: the host's own instructions, in vectors.
-$(B)/obj/tests/exhaustive/screen.o $(B)/obj/tests/exhaustive/sweep.o: OPT_release := -O3 -g \
+$(SCREEN_OBJ): OPT_release := -O3 -g \
   -march=native -mprefer-vector-width=512 -fopenmp-simd -fno-trapping-math -fno-math-errno
-$(B)/obj/tests/exhaustive/screen.o $(B)/obj/tests/exhaustive/sweep.o: WARN += -Wno-unknown-pragmas
+$(SCREEN_OBJ): WARN += -Wno-unknown-pragmas
 
 $(B)/exhaustive/%: $(B)/obj/tests/exhaustive/%.o $(EXHAUSTIVE_OBJ) $(STATIC)
 	@mkdir -p $(@D)

@@ -187,7 +187,8 @@ def table(keys, total):
         x = struct.unpack(">f", bytes.fromhex(at))[0]
         text.append(f"| `{name}` | {count(s['inputs'])} | {s['mpfr'] + r['mpfr']} | {error(worst)} | `{at}`, {x:.8g} |")
     names = [n for (kind, n), s in sorted(total.items()) if kind == "convert" and s["inputs"] == 1 << 32]
-    text += ["", "Conversions over all 2^32 inputs, none wrong: " + ", ".join(f"`{n}`" for n in names) + "."]
+    if names:
+        text += ["", "Conversions over all 2^32 inputs, none wrong: " + ", ".join(f"`{n}`" for n in names) + "."]
     text += ["", f"Sources `{keys['func']}` (functions) and `{keys['convert']}` (conversions)."]
     return "\n".join(text) + "\n"
 

@@ -310,12 +310,10 @@ each(void (*act)(void *user, const char *kind, const char *name), void *user)
 {
     static const num_dtype from[] = {DT_F32, DT_I32, DT_U32};
     for (int f = 1; f < NUM_U_COUNT; f++) {
-        // what gives another type has its own test (unary.c); without a screen
-        // random inputs go to MPFR
+        // what gives another type has its own test (unary.c)
         if (num_unary_takes((num_unary)f, NUM_AS_F32) &&
             num_unary_gives((num_unary)f, NUM_AS_F32) == NUM_AS_F32)
-            act(user, screen_has((num_unary)f) ? "func" : "random",
-                num_unary_name((num_unary)f));
+            act(user, "func", num_unary_name((num_unary)f));
     }
     for (size_t s = 0; s < sizeof from / sizeof *from; s++) {
         for (int t = 1; t < DT_COUNT; t++) {
