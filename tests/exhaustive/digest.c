@@ -354,17 +354,23 @@ make_special(instance *m)
     return true;
 }
 
-// What moves or finds elements and computes none: nothing for a compiler or a
-// mode to change, and operands by rules of its own.
+// Operations whose operands follow rules of their own, not the table's shapes:
+// no instances are made here. All but bn_stats and bn_aggr, which are made of
+// the arithmetic above, move, find or draw elements.
 static bool
-only_moves(num_op op)
+has_own_rules(num_op op)
 {
-    static const num_op movers[] = {
-        NUM_OP_GATHER, NUM_OP_SCATTER, NUM_OP_LOCAL_GATHER, NUM_OP_SORT,
-        NUM_OP_TOPK,   NUM_OP_BOUNDS,  NUM_OP_NONZERO,      NUM_OP_DEVICE_PRINT,
+    static const num_op own[] = {
+        NUM_OP_GATHER,      NUM_OP_SCATTER,      NUM_OP_LOCAL_GATHER,
+        NUM_OP_SORT,        NUM_OP_TOPK,         NUM_OP_BOUNDS,
+        NUM_OP_NONZERO,     NUM_OP_DEVICE_PRINT, NUM_OP_BN_STATS,
+        NUM_OP_BN_AGGR,     NUM_OP_MAX8,         NUM_OP_FIND8,
+        NUM_OP_REPLACE8,    NUM_OP_SHUFFLE,      NUM_OP_TRANSPOSE32,
+        NUM_OP_RNG_SET,     NUM_OP_RNG_GET,      NUM_OP_RNG,
+        NUM_OP_RNG_UNIFORM, NUM_OP_DROPOUT,
     };
-    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++) {
-        if (movers[i] == op)
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (own[i] == op)
             return true;
     }
     return false;
@@ -475,7 +481,7 @@ main(int argc, char **argv)
     digest_types();
     digest_products();
     for (int op = 1; op < NUM_OP_COUNT; op++) {
-        if (!only_moves((num_op)op))
+        if (!has_own_rules((num_op)op))
             digest_operation((num_op)op);
     }
     num_env_leave(env);
