@@ -142,9 +142,7 @@ piece_act2(map *m, size_t n, num_word *x, num_word *y)
         num_row1(in->func, in->as, n, x, x);
         return in->as;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!(num_f32(x[i]) > 0.0f))
-            x[i] = num_apply2(NUM_MUL, NUM_AS_F32, x[i], in->slope);
+    num_row2(NUM_PRELU, in->as, n, x, x, &in->slope, 0);
     return in->as;
 }
 

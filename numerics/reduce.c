@@ -8,11 +8,11 @@ static const struct {
     const char *name;
     num_binary step;
 } info[NUM_R_COUNT] = {
-    {"none", NUM_B_NONE},   {"sum", NUM_ADD}, {"prod", NUM_MUL},
-    {"max", NUM_MAX},       {"min", NUM_MIN}, {"any", NUM_OR},
-    {"all", NUM_AND},       {"sub", NUM_SUB}, {"and", NUM_AND},
-    {"or", NUM_OR},         {"xor", NUM_XOR}, {"absmax", NUM_B_NONE},
-    {"absmin", NUM_B_NONE},
+    {"none", NUM_B_NONE},    {"sum", NUM_ADD}, {"prod", NUM_MUL},
+    {"max", NUM_MAX},        {"min", NUM_MIN}, {"any", NUM_OR},
+    {"all", NUM_AND},        {"sub", NUM_SUB}, {"and", NUM_AND},
+    {"or", NUM_OR},          {"xor", NUM_XOR}, {"absmax", NUM_ABS_MAX},
+    {"absmin", NUM_ABS_MIN},
 };
 
 const char *
@@ -80,40 +80,10 @@ num_reduce_identity(num_reduce r, num_as as)
     return 0;
 }
 
-static bool
-is_magnitude(num_reduce r)
-{
-    return r == NUM_R_ABSMAX || r == NUM_R_ABSMIN;
-}
-
-// The operand of larger (smaller) magnitude with its sign; of equal ones the
-// second; a NaN wins. f32 only.
-static num_word
-by_magnitude(num_reduce r, num_word a, num_word b)
-{
-    num_word ma = a & 0x7fffffffu, mb = b & 0x7fffffffu;
-    if (num_word_is_nan(a) || num_word_is_nan(b))
-        return NUM_CANONICAL_NAN;
-    return (r == NUM_R_ABSMAX ? ma > mb : ma < mb) ? a : b;
-}
-
 num_word
 num_reduce_step(num_reduce r, num_as as, num_word acc, num_word x)
 {
-    return is_magnitude(r) ? by_magnitude(r, acc, x)
-                           : num_apply2(num_reduce_binary(r), as, acc, x);
-}
-
-// acc[i] = acc[i] r x[i].
-static void
-step_row(num_reduce r, num_as as, size_t n, num_word *acc, const num_word *x)
-{
-    if (!is_magnitude(r)) {
-        num_row2(num_reduce_binary(r), as, n, acc, acc, x, 1);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        acc[i] = by_magnitude(r, acc[i], x[i]);
+    return num_apply2(num_reduce_binary(r), as, acc, x);
 }
 
 void
@@ -127,14 +97,15 @@ void
 num_partials_add(num_reduce r, num_as as, num_word *part, size_t n,
                  const num_word *x)
 {
+    num_binary f = num_reduce_binary(r);
     size_t done = 0;
-    if (!is_magnitude(r)) {
+    if (num_is_simple2(f, as)) {
         done = n / NUM_PARTIALS * NUM_PARTIALS;
-        num_simple2_fold(num_reduce_binary(r), as, n / NUM_PARTIALS, part, x);
+        num_simple2_fold(f, as, n / NUM_PARTIALS, part, x);
     }
     for (size_t k; done < n; done += k) {
         k = n - done < NUM_PARTIALS ? n - done : NUM_PARTIALS;
-        step_row(r, as, k, part, x + done);
+        num_row2(f, as, k, part, part, x + done, 1);
     }
 }
 
@@ -142,7 +113,7 @@ num_word
 num_partials_end(num_reduce r, num_as as, num_word *part)
 {
     for (size_t h = NUM_PARTIALS / 2; h > 0; h /= 2)
-        step_row(r, as, h, part, part + h);
+        num_row2(num_reduce_binary(r), as, h, part, part, part + h, 1);
     return part[0];
 }
 
