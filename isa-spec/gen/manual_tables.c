@@ -18,11 +18,21 @@ table_dtypes(const gen *g, strbuf *out)
 #undef DTYPE
 }
 
+static const char *
+result_text(const char *gives)
+{
+    return gives[0] == 'I'   ? "i32"
+           : gives[0] == 'F' ? "f32"
+           : gives[0] == 'B' ? "bool"
+                             : "the same";
+}
+
 static void
 function_row(strbuf *out, uint32_t code, const char *name, const char *classes,
-             const char *what)
+             const char *gives, const char *what)
 {
-    strbuf_printf(out, "| %u | %s | %s | ", code, name, classes);
+    strbuf_printf(out, "| %u | %s | %s | %s | ", code, name, classes,
+                  result_text(gives));
     for (; *what; what++) {
         if (*what == '|')
             strbuf_putc(out, '\\');
@@ -31,15 +41,17 @@ function_row(strbuf *out, uint32_t code, const char *name, const char *classes,
     strbuf_put(out, STR(" |\n"));
 }
 
+#define FUNCTION_HEAD                                                          \
+    STR("| code | name | types | gives | value |\n|---|---|---|---|---|\n")
+
 static void
 table_unary(const gen *g, strbuf *out)
 {
     (void)g;
     uint32_t code = 0;
-    strbuf_put(out,
-               STR("| code | name | types | value |\n|---|---|---|---|\n"));
+    strbuf_put(out, FUNCTION_HEAD);
 #define UNARY(id, name, classes, gives, what)                                  \
-    function_row(out, ++code, name, classes, what);
+    function_row(out, ++code, name, classes, gives, what);
 #define BINARY(id, name, classes, gives, what)
 #include "numerics/funcs.def"
 #undef UNARY
@@ -51,11 +63,10 @@ table_binary(const gen *g, strbuf *out)
 {
     (void)g;
     uint32_t code = 0;
-    strbuf_put(out,
-               STR("| code | name | types | value |\n|---|---|---|---|\n"));
+    strbuf_put(out, FUNCTION_HEAD);
 #define UNARY(id, name, classes, gives, what)
 #define BINARY(id, name, classes, gives, what)                                 \
-    function_row(out, ++code, name, classes, what);
+    function_row(out, ++code, name, classes, gives, what);
 #include "numerics/funcs.def"
 #undef UNARY
 #undef BINARY
