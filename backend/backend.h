@@ -36,6 +36,7 @@ const char *backend_pass_name(uint32_t i);
 
 // ---- one file each: passes (see passes.def)
 
+bool pass_split(pass_ctx *cx);  // tensor: index arithmetic made affine
 bool pass_pad(pass_ctx *cx);    // tensor: reads with a fill read padded copies
 bool pass_inline(pass_ctx *cx); // tensor: single-use maps into their user
 bool

@@ -21,6 +21,13 @@ static const pass_row passes[] = {
 // ---- passes that are functions of the tensor IR --------------------------
 
 bool
+pass_split(pass_ctx *cx)
+{
+    tir_split(cx->tensor);
+    return true;
+}
+
+bool
 pass_pad(pass_ctx *cx)
 {
     tir_pad(cx->tensor);

@@ -217,11 +217,17 @@ NODISCARD bool tir_eval_orders(const tir_fn *fn, void *const *buf,
 NODISCARD bool tir_eval_ref(const tir_fn *fn, double *const *val,
                             double *const *err, const bool *given, diags *d);
 
-// ---- pad.c, inline.c, contract.c: passes that need no target
+// ---- split.c, pad.c, inline.c, contract.c: passes that need no target
 // Each takes and leaves a function that tir_verify accepts. tir_eval gives the
 // same bits for every output before and after; inputs and outputs keep their
 // order, names and types, but tensors may be added or removed, so that ids
 // change.
+
+// Subscripts of gathers that are index arithmetic become affine: at once where
+// divisions by constants come out, else by splitting indices whose extents the
+// divisors divide. What had its own index split is a temp and reshaped.
+// Reshapes of reshapes, and of maps computed for them alone, are simplified.
+void tir_split(tir_fn *fn);
 
 // Reads with a fill that can leave their tensor read a padded copy instead: a
 // new temp, defined just before its first user by a pad op (see tir_is_pad),

@@ -63,6 +63,11 @@ test_random_functions(void **state)
         check_pass(fn, buf, copy, tir_contract);
         copy = parse_ok(text_of(fn));
         check_pass(fn, buf, copy, tir_inline);
+        copy = parse_ok(text_of(fn));
+        check_pass(fn, buf, copy, tir_split);
+        check_pass(fn, buf, copy, tir_pad);
+        check_pass(fn, buf, copy, tir_inline);
+        check_pass(fn, buf, copy, tir_contract);
         arena_restore(mem, mark);
     }
 }
