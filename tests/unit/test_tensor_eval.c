@@ -42,7 +42,7 @@ static void
 test_random_functions(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 1500; seed++) {
+    for (uint64_t seed = 1; seed <= 900; seed++) {
         arena_mark mark = arena_save(mem);
         tir_fn *fn = gen_fn(seed, false);
         uint64_t s = seed * 77;
