@@ -60,6 +60,31 @@ def arrays(directory):
     np.save(os.path.join(directory, "npy", "empty.npy"), np.zeros((0, 3), "f4"))
 
 
+IRREGULAR = b"""tensor_ir @irregular {
+  input x: f32[6, 4]
+  input ids: i32[6]
+  input c: f32[6, 4]
+  output y: f32[6, 4]
+  output g: f32[12, 4]
+  output h: f32[6, 4]
+  temp q: f32[6, 2]
+  temp r: f32[12]
+  temp m: f32[6, 4]
+  g[i0:12, i1:4] = map x[(div(index(i0), 2)), (ids[0]) + i1 - 1] else 0.0
+  q[i0:6, i1:2] = map exp(x[i0, 2*i1])
+  y = scatter sum[i0:6, i1:4] from c {
+    %1 = ids[i0]
+    at [(max(min(%1, 5), 0)), i1] if lt(%1, 4) put x[i0, i1]
+  }
+  r = reshape q
+  for t backward {
+    m[t=i0:6, i1:4] = sum[r0:4] mul(h[i0 + 1, r0] else 1.0, x[r0, i1])
+    h[t=i0:6, i1:4] = map add(m[i0, i1], r[2*i0])
+  }
+}
+"""
+
+
 def targets(directory):
     for path in sorted(glob.glob(f"{ROOT}/isa-spec/targets/*.target")):
         with open(path, "rb") as f:
@@ -70,6 +95,7 @@ def main():
     forms(sys.argv[1], sys.argv[2])
     arrays(sys.argv[2])
     targets(sys.argv[2])
+    write(sys.argv[2], "tensor", "irregular.tir", IRREGULAR)
 
 
 main()
