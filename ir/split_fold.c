@@ -82,13 +82,11 @@ typedef struct {
 static division
 as_division(num_binary f, int64_t y)
 {
-    const num_binary div_floor = num_binary_parse("div_floor", 9);
-    const num_binary mod_floor = num_binary_parse("mod_floor", 9);
     bool is_mask = y > 0 && (y & (y + 1)) == 0;
     if (f == NUM_DIV || f == NUM_MOD)
         return (division){TRUNCATING, f == NUM_MOD, y};
-    if (f != NUM_B_NONE && (f == div_floor || f == mod_floor))
-        return (division){FLOORING, f == mod_floor, y};
+    if (f == NUM_DIV_FLOOR || f == NUM_MOD_FLOOR)
+        return (division){FLOORING, f == NUM_MOD_FLOOR, y};
     if (f == NUM_SHR && y >= 0 && y < 32)
         return (division){FLOORING, false, (int64_t)1 << y};
     if (f == NUM_AND && is_mask)

@@ -880,7 +880,7 @@ test_pipeline_options(void **state)
     EXPECT(&r, backend_run(&r.cx, &o));
     EXPECT(&r, strstr(strbuf_str(&dump).p, "slots 2 at 0 by 16") != NULL);
     EXPECT(&r, r.cx.tile->sems.n == 0);
-    EXPECT(&r, strcmp(backend_pass_name(4), "place") == 0);
+    EXPECT(&r, strcmp(backend_pass_name(0), "split") == 0);
     EXPECT(&r, backend_pass_name(99) == NULL);
     arena_free(r.a);
 }
