@@ -213,6 +213,9 @@ make_insn(emit_cx *x, const tile_op *op, isa_insn *in)
     put_pattern(x, &op->dst, &in->dst);
     put_pattern(x, &op->a, &in->a);
     put_pattern(x, &op->b, &in->b);
+    if (op->has_dst2)
+        put_pattern(x, &op->dst2, &in->dst2);
+    in->descending = op->descending;
     put_scalar(x, &op->s0, &in->s0);
     put_scalar(x, &op->s1, &in->s1);
 }
@@ -245,6 +248,8 @@ learn_op(emit_cx *x, const tile_op *op)
     learn_ref(x, &op->dst);
     learn_ref(x, &op->a);
     learn_ref(x, &op->b);
+    if (op->has_dst2)
+        learn_ref(x, &op->dst2);
     if (op->s0.is_vec)
         learn_ref(x, &op->s0.vec);
     if (op->s1.is_vec)

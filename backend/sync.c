@@ -81,6 +81,8 @@ add_op(sync_cx *s, uint32_t body, uint32_t id)
     if (o->s1.is_vec)
         add_access(s, body, id, &o->s1.vec, false);
     add_access(s, body, id, &o->dst, true);
+    if (o->has_dst2)
+        add_access(s, body, id, &o->dst2, true);
     if (o->queue)
         s->queue_engine[o->queue] = o->engine;
 }

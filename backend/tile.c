@@ -234,7 +234,7 @@ lower_next(lower *lw, uint32_t at, uint32_t *done)
             copy_tensor(lw, op->src, op->out);
         return true;
     case TIR_SCATTER: return lower_scatter(lw, op) || report_misfit(lw, op);
-    case TIR_SORT:
+    case TIR_SORT: return lower_sort(lw, at, done) || report_misfit(lw, op);
     case TIR_MAP: break;
     }
     if (op->group)
@@ -296,6 +296,7 @@ count_reads(lower *lw)
 bool
 pass_tile(pass_ctx *cx)
 {
+    expand_sorts(cx);
     lower lw = {.cx = cx, .a = cx->a, .in = cx->tensor};
     uint32_t tensors = cx->tensor->tensors.n;
     lw.out = tile_fn_new(cx->a, cx->tensor->name, cx->target->name);

@@ -226,6 +226,13 @@ void val_scatter(lower *lw, const tile_domain *dom, const tir_op *op,
 // The group of operations that begins at ops[first]; *done: how many.
 NODISCARD bool lower_recurrence(lower *lw, uint32_t first, uint32_t *done);
 
+// ---- tile_sort.c
+
+// The sort at ops[first], with the other half of it if that follows.
+NODISCARD bool lower_sort(lower *lw, uint32_t first, uint32_t *done);
+// Sorts of rows that do not fit on chip become counting and scattering.
+void expand_sorts(pass_ctx *cx);
+
 // ---- tile_scatter.c
 
 NODISCARD bool lower_scatter(lower *lw, const tir_op *op);

@@ -119,6 +119,8 @@ typedef struct {
     tile_count parts;     // partitions of the sources (and of dst)
     tile_count dst_parts; // MATMUL, PREDUCE: partitions of dst
     tile_ref dst, a, b;
+    tile_ref dst2; // SORT: positions, if op is SORT and has_dst2
+    bool has_dst2, descending;
     tile_scalar s0, s1;
     uint32_t nwait, npost; // from sync
     tile_token wait[TILE_WAITS], post[TILE_POSTS];

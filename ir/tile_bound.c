@@ -440,6 +440,8 @@ bound_step(tile_run *r, tile_step *s)
 
     if (r->indexed != NULL) {
         tile_bound_indexed(s);
+    } else if (s->op->op == NUM_OP_SORT) {
+        tile_bound_sort(r, s);
     } else if (s->op->op == NUM_OP_LDW) {
         tile_bound_ldw(r, s);
     } else if (s->op->op == NUM_OP_MATMUL) {

@@ -57,6 +57,10 @@ void tile_bound_preduce(tile_run *r, tile_step *s);
 void tile_bound_indexed(tile_step *s);
 num_binary tile_combine_func(num_combine c);
 
+// ---- tile_bound_sort.c
+
+void tile_bound_sort(tile_run *r, tile_step *s);
+
 // ---- tile_bound_matmul.c
 
 void tile_bound_matmul_init(tile_bound *b, arena *a);

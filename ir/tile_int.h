@@ -50,7 +50,7 @@ bool tile_view_rows(const tile_view *v, tile_row_fn *f, void *ctx);
 // One operation, resolved; nothing is absent that it needs, nothing empty.
 typedef struct {
     const tile_op *op;
-    tile_view dst, a, b, v0, v1;
+    tile_view dst, a, b, v0, v1, dst2;
     num_insn insn;
 } tile_step;
 

@@ -302,6 +302,9 @@ parse_func(tile_parser *p, tile_op *op)
                parse_binary(p, &op->op1, &op->rev1);
     case NUM_OP_REDUCE:
     case NUM_OP_PREDUCE: return parse_reduce(p, op);
+    case NUM_OP_SORT:
+        op->descending = tile_lex_accept_word(p, "descending");
+        return op->descending || tile_lex_expect_word(p, "ascending");
     default: return true; // no functions, or not in tile IR
     }
     return true;
@@ -369,6 +372,7 @@ parse_sources(tile_parser *p, tile_op *op)
     case NUM_OP_REDUCE:
     case NUM_OP_PREDUCE:
     case NUM_OP_LDW:
+    case NUM_OP_SORT:
     case NUM_OP_DMA: return parse_ref(p, &op->a);
     case NUM_OP_FILL: return parse_scalar(p, op->as, &op->s0);
     case NUM_OP_ACT: return parse_act(p, op);
@@ -466,6 +470,12 @@ parse_operands(tile_parser *p, tile_op *op)
     }
     if (!parse_ref(p, &op->dst)) {
         return false;
+    }
+    if (op->op == NUM_OP_SORT && tile_lex_accept_word(p, "at")) {
+        op->has_dst2 = true;
+        if (!parse_ref(p, &op->dst2)) {
+            return false;
+        }
     }
     return parse_assign(p, op) && parse_sources(p, op);
 }

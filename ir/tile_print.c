@@ -181,6 +181,15 @@ as_suffix(num_as as)
 }
 
 static void
+print_sort(printer *p, const tile_op *op)
+{
+    if (op->op == NUM_OP_SORT) {
+        strbuf_printf(p->out, " %s",
+                      op->descending ? "descending" : "ascending");
+    }
+}
+
+static void
 print_binary(printer *p, num_binary f, bool rev)
 {
     if (f != NUM_B_NONE) {
@@ -276,6 +285,7 @@ print_sources(printer *p, const tile_op *op)
     case NUM_OP_REDUCE:
     case NUM_OP_PREDUCE:
     case NUM_OP_LDW:
+    case NUM_OP_SORT:
     case NUM_OP_DMA: print_ref(p, &op->a); break;
     case NUM_OP_FILL: print_scalar(p, op->as, &op->s0); break;
     case NUM_OP_ACT: print_act(p, op); break;
@@ -340,6 +350,7 @@ print_op(printer *p, const tile_op *op)
     strbuf_printf(p->out, "%s %s%s", tile_engine_name(op->engine),
                   is_mark ? "mark" : num_op_name(op->op), as_suffix(op->as));
     print_func(p, op);
+    print_sort(p, op);
     if (op->queue != 0) {
         strbuf_printf(p->out, " q%u", op->queue);
     }
@@ -347,6 +358,10 @@ print_op(printer *p, const tile_op *op)
         print_parts(p, op);
         if (op->dst.id != TILE_ABSENT) {
             print_ref(p, &op->dst);
+            if (op->has_dst2) {
+                strbuf_put(p->out, STR(" at "));
+                print_ref(p, &op->dst2);
+            }
             strbuf_printf(p->out, " %s ", assignment(op));
         }
         print_sources(p, op);

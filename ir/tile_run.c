@@ -321,6 +321,10 @@ fill_insn(tile_run *r, tile_step *s)
     in->accumulate = accumulates(r, op);
     in->combine = op->combine;
     in->skip = op->skip;
+    in->descending = op->descending;
+    if (s->dst2.store != NULL) {
+        in->dst2 = tile_view_num(&s->dst2);
+    }
     if (s->dst.store != NULL) {
         in->dst = tile_view_num(&s->dst);
     }
@@ -348,6 +352,7 @@ resolve_op(tile_run *r, tile_step *s, bool *empty)
     return resolve(r, &op->dst, dst_parts, &s->dst, empty) &&
            resolve(r, &op->a, parts, &s->a, empty) &&
            resolve(r, &op->b, parts, &s->b, empty) &&
+           (!op->has_dst2 || resolve(r, &op->dst2, parts, &s->dst2, empty)) &&
            resolve_scalar(r, &op->s0, parts, &s->v0, empty) &&
            resolve_scalar(r, &op->s1, parts, &s->v1, empty);
 }
@@ -438,6 +443,7 @@ run_op(tile_run *r, const tile_op *op)
     if (op->op == NUM_OP_NONE) {
         return true;
     }
+    s.dst2.store = NULL;
     if (!resolve_op(r, &s, &empty)) {
         return false;
     }
@@ -452,6 +458,7 @@ run_op(tile_run *r, const tile_op *op)
     if (r->indexed != &op->dst) {
         mark_written(&s.dst);
     }
+    mark_written(&s.dst2);
     return true;
 }
 

@@ -388,6 +388,12 @@ verify_operands(tile_verifier *v)
               ? tile_verify_ref(v, "b", &op->b, &op->parts)
               : verify_absent(v, &op->b, "it has a source too many")) &&
          ok;
+    if (op->has_dst2 && op->op != NUM_OP_SORT) {
+        tile_fail_op(v, "it has a destination too many");
+        ok = false;
+    } else if (op->has_dst2) {
+        ok = tile_verify_ref(v, "dst2", &op->dst2, &op->parts) && ok;
+    }
     ok = verify_scalar(v, "s0", &op->s0, takes(op, NUM_S0)) && ok;
     return verify_scalar(v, "s1", &op->s1,
                          op->op == NUM_OP_ACT || op->op1 != NUM_B_NONE) &&
@@ -476,6 +482,39 @@ verify_blocks(tile_verifier *v)
     }
 }
 
+// All of a row, and the first so many of it.
+static void
+verify_sort(tile_verifier *v)
+{
+    const tile_op *op = v->op;
+    tile_count n = tile_count_const(0), x = n, y = n;
+    int64_t all = 0, values = 0, places = 0;
+    bool ok = tile_ref_size(&op->a, op->a.ndim, &n) &&
+              tile_ref_size(&op->dst, op->dst.ndim, &x) &&
+              tile_count_is_const(&n, &all) && tile_count_is_const(&x, &values);
+
+    if (op->has_dst2) {
+        ok = ok && tile_ref_size(&op->dst2, op->dst2.ndim, &y) &&
+             tile_count_is_const(&y, &places);
+    }
+    if (!ok || all > NUM_SORT_MAX || values > all || places > all) {
+        tile_fail_op(v, "it gives at most the elements it sorts, up to 65536");
+    }
+    if (ref_dtype(v->fn, &op->dst) != ref_dtype(v->fn, &op->a)) {
+        tile_fail_op(v, "it moves elements of one type");
+    }
+    if (op->has_dst2 && ref_dtype(v->fn, &op->dst2) != DT_I32) {
+        tile_fail_op(v, "its positions are i32");
+    }
+    if (op->has_dst2 &&
+        (op->dst2.id == op->a.id || op->dst2.id == op->dst.id)) {
+        tile_fail_op(v, "its positions have a buffer of their own");
+    }
+    if (op->engine != ENG_GPSIMD) {
+        tile_fail_op(v, "the gpsimd engine sorts");
+    }
+}
+
 static void
 verify_sizes(tile_verifier *v)
 {
@@ -487,6 +526,10 @@ verify_sizes(tile_verifier *v)
     }
     if (tile_indexed(op) != NULL) {
         verify_blocks(v);
+        return;
+    }
+    if (op->op == NUM_OP_SORT) {
+        verify_sort(v);
         return;
     }
     if (op->op == NUM_OP_REDUCE) {
