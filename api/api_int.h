@@ -77,9 +77,12 @@ arena *api_scratch(sy_session *s);
 // ---- module.c --------------------------------------------------------------------
 
 sy_array_type api_array_type(const tir_tensor *t);
+// 0: an input, 1: an output, 2: both.
+int api_array_kind(const tir_tensor *t);
 // "bf16[3, 4]"
 const char *api_type_text(arena *a, const sy_array_type *t);
-// Inputs and outputs of a tensor list, in order, into a list of their own.
+// Inputs and outputs of a tensor list, in order, into a list of their own. An
+// input that an output updates is one array, TIR_INOUT.
 void api_pick_params(arena *a, const tir_tensor *at, uint32_t n,
                      sy_module *into);
 
@@ -113,9 +116,14 @@ uint64_t api_elems(const tir_tensor *t);
 // The index in p->arrays, or p->arrays.n.
 uint32_t api_array_index(const sy_program *p, const char *name);
 // One buffer a tensor: data[i] for what is in p->arrays as number i (data[i]
-// may be NULL: a new one), constants' own elements, the rest new.
+// may be NULL: a new one), constants' own elements, the rest new. What is both
+// input and output is read from data and written there if 'in_place', else in a
+// copy.
 void **api_buffers(arena *a, const sy_program *p, void *const *data,
-                   const tir_tensor *t, uint32_t n);
+                   const tir_tensor *t, uint32_t n, bool in_place);
+// Gives outputs the names of the inputs that they update, by which arrays are
+// found.
+void api_name_updates(tir_fn *fn);
 // The tensors of the loaded object in the same form.
 tir_tensor *api_machine_tensors(arena *a, const rt_program *rt, uint32_t *n);
 // Elements drawn from the seed, different for each 'index'.

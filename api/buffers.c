@@ -31,9 +31,39 @@ not_written(const void *data)
     return x.to;
 }
 
+void
+api_name_updates(tir_fn *fn)
+{
+    for (uint32_t i = 0; i < fn->tensors.n; i++) {
+        tir_tensor *t = &fn->tensors.at[i];
+        if (t->kind == TIR_OUTPUT && t->updates)
+            t->name = fn->tensors.at[t->updates - 1].name;
+    }
+}
+
+static void *
+copy_of(arena *a, const void *data, uint64_t bytes)
+{
+    void *copy = arena_alloc(a, bytes);
+    memcpy(copy, data, bytes);
+    return copy;
+}
+
+// Of an array that is input and output: the tensor IR has a tensor for each,
+// the other levels one for both.
+static void *
+buffer_of_both(arena *a, void *data, const tir_tensor *t, bool in_place)
+{
+    uint64_t bytes = api_elems(t) * num_dtype_bytes(t->dtype);
+    if (in_place && t->kind != TIR_INPUT)
+        return data;
+    return t->kind == TIR_OUTPUT ? arena_alloc(a, bytes)
+                                 : copy_of(a, data, bytes);
+}
+
 void **
 api_buffers(arena *a, const sy_program *p, void *const *data,
-            const tir_tensor *t, uint32_t n)
+            const tir_tensor *t, uint32_t n, bool in_place)
 {
     void **buf = ARENA_ARRAY(a, n, void *);
     for (uint32_t i = 0; i < n; i++) {
@@ -42,7 +72,10 @@ api_buffers(arena *a, const sy_program *p, void *const *data,
             continue;
         }
         uint32_t k = api_array_index(p, t[i].name);
-        if (k < p->arrays.n && data[k])
+        bool given = k < p->arrays.n && data[k];
+        if (given && p->arrays.at[k].kind == TIR_INOUT)
+            buf[i] = buffer_of_both(a, data[k], &t[i], in_place);
+        else if (given)
             buf[i] = data[k];
         else
             buf[i] =

@@ -127,7 +127,8 @@ check_nearer(check_cx *cx, const check_ref *r, const check_ref *other,
 static bool
 is_claimed(const check_cx *cx, const tir_tensor *t)
 {
-    return t->kind == TIR_OUTPUT && check_find(&cx->tile, t) < cx->tile.n &&
+    return t->kind == TIR_OUTPUT && !t->updates &&
+           check_find(&cx->tile, t) < cx->tile.n &&
            cx->p->bound[api_array_index(cx->p, t->name)];
 }
 

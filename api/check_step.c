@@ -12,7 +12,7 @@ check_ref_new(check_cx *cx, const tir_fn *fn)
 {
     check_ref r = {fn, NULL, NULL};
     uint32_t n = fn->tensors.n;
-    void **buf = api_buffers(cx->a, cx->p, cx->data, fn->tensors.at, n);
+    void **buf = api_buffers(cx->a, cx->p, cx->data, fn->tensors.at, n, false);
     r.val = ARENA_ARRAY(cx->a, n + 1, double *);
     r.err = ARENA_ARRAY(cx->a, n + 1, double *);
     for (uint32_t i = 0; i < n; i++) {
@@ -215,8 +215,8 @@ check_cut_errors(check_cx *cx, const tir_fn *tensor, const bool *given)
         if (given[i])
             cut[check_find(&cx->tile, &tensor->tensors.at[i])] = true;
     }
-    void **buf =
-        api_buffers(cx->a, cx->p, cx->data, fn->tensors.at, fn->tensors.n);
+    void **buf = api_buffers(cx->a, cx->p, cx->data, fn->tensors.at,
+                             fn->tensors.n, false);
     return tile_eval_bound(fn, buf, err, cut, &cx->s->d) ? err : NULL;
 }
 

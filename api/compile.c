@@ -268,6 +268,8 @@ compile_ir(sy_session *s, const sy_module *m, uint32_t kernel,
     }
     // Lowering to tile IR leaves it as the last tensor pass did.
     p->last_tensor = cx.tensor;
+    if (cx.tensor)
+        api_name_updates(cx.tensor);
     p->tile = cx.tile;
     p->tile_text = ir_text(s, &cx);
     emit_program *e = backend_emit(&cx);
@@ -363,7 +365,7 @@ sy_program_array_count(const sy_program *p)
 sy_array_type
 sy_program_array(const sy_program *p, uint32_t i, int *kind)
 {
-    *kind = p->arrays.at[i].kind == TIR_OUTPUT;
+    *kind = api_array_kind(&p->arrays.at[i]);
     return api_array_type(&p->arrays.at[i]);
 }
 

@@ -95,11 +95,19 @@ detect(str t)
 void
 api_pick_params(arena *a, const tir_tensor *at, uint32_t n, sy_module *into)
 {
-    static const tir_kind order[] = {TIR_INPUT, TIR_OUTPUT};
-    for (uint32_t k = 0; k < ARRAY_LEN(order); k++) {
+    bool *updated = ARENA_ARRAY(a, n, bool);
+    for (uint32_t i = 0; i < n; i++) {
+        if (at[i].kind == TIR_OUTPUT && at[i].updates)
+            updated[at[i].updates - 1] = true;
+    }
+    for (uint32_t outputs = 0; outputs < 2; outputs++) {
         for (uint32_t i = 0; i < n; i++) {
-            if (at[i].kind == order[k])
-                vec_push(a, &into->params, at[i]);
+            tir_tensor t = at[i];
+            bool is_input = t.kind == TIR_INPUT || t.kind == TIR_INOUT;
+            if (updated[i])
+                t.kind = TIR_INOUT;
+            if (outputs ? t.kind == TIR_OUTPUT && !t.updates : is_input)
+                vec_push(a, &into->params, t);
         }
     }
 }
@@ -108,10 +116,9 @@ static void
 params_of_machine(sy_session *s, sy_module *m, const isa_program *p)
 {
     static const tir_kind kind[] = {
-        [OBJ_TENSOR_INPUT] = TIR_INPUT,
-        [OBJ_TENSOR_OUTPUT] = TIR_OUTPUT,
-        [OBJ_TENSOR_TEMP] = TIR_TEMP,
-        [OBJ_TENSOR_CONST] = TIR_CONST,
+        [OBJ_TENSOR_INPUT] = TIR_INPUT, [OBJ_TENSOR_OUTPUT] = TIR_OUTPUT,
+        [OBJ_TENSOR_TEMP] = TIR_TEMP,   [OBJ_TENSOR_CONST] = TIR_CONST,
+        [OBJ_TENSOR_INOUT] = TIR_INOUT,
     };
     VEC(tir_tensor) all = {0};
     for (uint32_t i = 0; i < p->tensors.n; i++) {
@@ -317,6 +324,12 @@ sy_kernel_dim_count(const sy_module *m, uint32_t kernel)
     return m->tk ? tk_dim_count(m->tk, kernel) : 0;
 }
 
+int
+api_array_kind(const tir_tensor *t)
+{
+    return t->kind == TIR_INOUT ? 2 : t->kind == TIR_OUTPUT;
+}
+
 const char *
 sy_kernel_dim_name(const sy_module *m, uint32_t kernel, uint32_t i)
 {
@@ -336,7 +349,7 @@ sy_array_type
 sy_kernel_param(const sy_module *m, uint32_t kernel, uint32_t i, int *is_output)
 {
     if (!m->tk) {
-        *is_output = m->params.at[i].kind == TIR_OUTPUT;
+        *is_output = api_array_kind(&m->params.at[i]);
         return api_array_type(&m->params.at[i]);
     }
     tk_param_type t = tk_param(m->tk, kernel, i);

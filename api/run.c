@@ -7,7 +7,8 @@
 _Static_assert((int)OBJ_TENSOR_INPUT == (int)TIR_INPUT &&
                    (int)OBJ_TENSOR_OUTPUT == (int)TIR_OUTPUT &&
                    (int)OBJ_TENSOR_TEMP == (int)TIR_TEMP &&
-                   (int)OBJ_TENSOR_CONST == (int)TIR_CONST,
+                   (int)OBJ_TENSOR_CONST == (int)TIR_CONST &&
+                   (int)OBJ_TENSOR_INOUT == (int)TIR_INOUT,
                "kinds of tensors are numbered alike");
 
 static sy_status
@@ -55,13 +56,20 @@ draw(sy_session *s, sy_program *p, uint64_t seed)
     api_enter(s);
     for (uint32_t i = 0; i < p->arrays.n; i++) {
         const tir_tensor *t = &p->arrays.at[i];
-        if (t->kind != TIR_INPUT || p->bound[i])
+        if (t->kind == TIR_OUTPUT || p->bound[i])
             continue;
         void *data = arena_array(s->a, api_elems(t), num_dtype_bytes(t->dtype));
         api_draw(data, t, seed, i);
         p->bound[i] = data;
     }
     return api_leave(s, SY_OK);
+}
+
+void *
+sy_bound(const sy_program *p, const char *name)
+{
+    uint32_t i = api_array_index(p, name);
+    return i < p->arrays.n ? p->bound[i] : NULL;
 }
 
 sy_status
@@ -86,7 +94,17 @@ text_source(sy_session *s, const sy_program *p, const char *level, str text)
 static bool
 is_array(const tir_tensor *t)
 {
-    return t->kind == TIR_INPUT || t->kind == TIR_OUTPUT;
+    return t->kind == TIR_INPUT || t->kind == TIR_OUTPUT ||
+           t->kind == TIR_INOUT;
+}
+
+// What is both input and output has two tensors in the tensor IR.
+static bool
+same_kind(const tir_tensor *array, const tir_tensor *t)
+{
+    return array->kind == t->kind ||
+           (array->kind == TIR_INOUT &&
+            (t->kind == TIR_INPUT || (t->kind == TIR_OUTPUT && t->updates)));
 }
 
 // An object's texts are whatever its author wrote: only arrays of the very
@@ -99,7 +117,7 @@ same_arrays(sy_session *s, const sy_program *p, const char *level,
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = api_array_index(p, t[i].name);
         const tir_tensor *x = k < p->arrays.n ? &p->arrays.at[k] : NULL;
-        bool same = x ? x->kind == t[i].kind && x->dtype == t[i].dtype &&
+        bool same = x ? same_kind(x, &t[i]) && x->dtype == t[i].dtype &&
                             x->rank == t[i].rank &&
                             memcmp(x->shape, t[i].shape,
                                    x->rank * sizeof *x->shape) == 0
@@ -109,7 +127,7 @@ same_arrays(sy_session *s, const sy_program *p, const char *level,
                  t[i].name);
             return false;
         }
-        found += x != NULL;
+        found += x != NULL && (!t[i].updates || x->kind == TIR_OUTPUT);
     }
     if (found == p->arrays.n)
         return true;
@@ -123,8 +141,11 @@ api_tensor(sy_session *s, sy_program *p)
     if (!p->tensor && p->tensor_text.n) {
         uint32_t source = text_source(s, p, "tensor", p->tensor_text);
         tir_fn *fn = tir_parse(s->a, &s->d, source);
-        bool ok = fn && tir_verify(fn, &s->d) &&
-                  same_arrays(s, p, "tensor IR", fn->tensors.at, fn->tensors.n);
+        bool ok = fn && tir_verify(fn, &s->d);
+        if (ok)
+            api_name_updates(fn);
+        ok =
+            ok && same_arrays(s, p, "tensor IR", fn->tensors.at, fn->tensors.n);
         p->tensor = ok ? fn : NULL;
     }
     return p->tensor;
@@ -182,8 +203,8 @@ run_tensor(sy_session *s, sy_program *p, const sy_run_options *o)
         return missing_level(s, p, "tensor IR", p->tensor_text.n > 0);
     if (!api_tensor_fits(s, fn, o->max_instructions))
         return SY_LIMIT;
-    void **buf =
-        api_buffers(api_scratch(s), p, p->bound, fn->tensors.at, fn->tensors.n);
+    void **buf = api_buffers(api_scratch(s), p, p->bound, fn->tensors.at,
+                             fn->tensors.n, true);
     return tir_eval(fn, buf, &s->d) ? SY_OK : SY_FAULT;
 }
 
@@ -195,8 +216,8 @@ run_tile(sy_session *s, sy_program *p, const sy_run_options *o)
         return missing_level(s, p, "tile IR", p->tile_text.n > 0);
     if (!api_tile_fits(s, fn, o->max_instructions))
         return SY_LIMIT;
-    void **buf =
-        api_buffers(api_scratch(s), p, p->bound, fn->tensors.at, fn->tensors.n);
+    void **buf = api_buffers(api_scratch(s), p, p->bound, fn->tensors.at,
+                             fn->tensors.n, true);
     return tile_eval(fn, buf, &s->d) ? SY_OK : SY_FAULT;
 }
 

@@ -12,6 +12,7 @@ static_assert((int)TIR_INPUT == (int)OBJ_TENSOR_INPUT, "kinds");
 static_assert((int)TIR_OUTPUT == (int)OBJ_TENSOR_OUTPUT, "kinds");
 static_assert((int)TIR_TEMP == (int)OBJ_TENSOR_TEMP, "kinds");
 static_assert((int)TIR_CONST == (int)OBJ_TENSOR_CONST, "kinds");
+static_assert((int)TIR_INOUT == (int)OBJ_TENSOR_INOUT, "kinds");
 static_assert((int)TIR_RANK == (int)ISA_RANK, "rank");
 
 static isa_tensor

@@ -12,8 +12,8 @@
 
 enum { HEX_BYTES = 32 }; // a line
 
-static const char *const kind_names[] = {"none", "input", "output", "temp",
-                                         "const"};
+static const char *const kind_names[] = {"none", "input", "output",
+                                         "temp", "const", "inout"};
 
 const isa_names isa_tensor_kinds = {kind_names, ARRAY_LEN(kind_names)};
 

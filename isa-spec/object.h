@@ -21,7 +21,8 @@ typedef enum {
     OBJ_TENSOR_INPUT = 1,
     OBJ_TENSOR_OUTPUT,
     OBJ_TENSOR_TEMP,
-    OBJ_TENSOR_CONST
+    OBJ_TENSOR_CONST,
+    OBJ_TENSOR_INOUT, // given by the caller, and overwritten
 } obj_tensor_kind;
 
 // .systole.target: the header, then the name's bytes (no terminator).

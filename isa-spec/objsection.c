@@ -82,7 +82,7 @@ read_tensor(reader *r, const char *row, str names)
     str name;
     uint64_t bytes;
     memcpy(&o, row, sizeof o);
-    if (o.kind < OBJ_TENSOR_INPUT || o.kind > OBJ_TENSOR_CONST ||
+    if (o.kind < OBJ_TENSOR_INPUT || o.kind > OBJ_TENSOR_INOUT ||
         o.dtype == DT_NONE || o.dtype >= DT_COUNT ||
         num_is_packed((num_dtype)o.dtype) || o.reserved)
         return bad(r, SEC_TENSORS, "a tensor's kind or type is damaged");

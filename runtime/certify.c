@@ -205,7 +205,8 @@ may_write(const certifier *c, const rt_record *r, const use *dst)
     if (!dst->ref->hbm)
         return true;
     const rt_tensor *t = &c->p->tensor[dst->ref->tensor];
-    if (t->kind == OBJ_TENSOR_OUTPUT || t->kind == OBJ_TENSOR_TEMP)
+    if (t->kind == OBJ_TENSOR_OUTPUT || t->kind == OBJ_TENSOR_TEMP ||
+        t->kind == OBJ_TENSOR_INOUT)
         return true;
     diag(c->d, rec_loc(c, r), D_RT_READONLY, rec_text(c, r),
          t->kind == OBJ_TENSOR_INPUT ? "input" : "constant", t->name);

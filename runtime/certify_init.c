@@ -216,7 +216,8 @@ written_mark(written *w, uint32_t space, const footprint *f)
 {
     if (space >= ISA_HBM) {
         hbm_walk h = {.map = w->hbm[space - ISA_HBM]};
-        fp_each_run(f, mark_run, &h);
+        if (h.map) // else all of it is there from the start
+            fp_each_run(f, mark_run, &h);
     } else {
         chip_walk c = {.map = &w->chip[space], .mask = partitions(f)};
         fp_each_run(f, mark_columns, &c);

@@ -122,7 +122,8 @@ race_new(arena *a, const rt_program *p, diags *d)
     const bool *indexed = indexed_tensors(a, p);
     for (uint32_t i = 0; i < p->ntensors; i++)
         if (p->tensor[i].kind == OBJ_TENSOR_OUTPUT ||
-            p->tensor[i].kind == OBJ_TENSOR_TEMP)
+            p->tensor[i].kind == OBJ_TENSOR_TEMP ||
+            p->tensor[i].kind == OBJ_TENSOR_INOUT)
             r->space[ISA_HBM + i] =
                 map_of(a, p->tensor[i].bytes, HBM_BUCKET_LOG2,
                        indexed[i] ? INDEXED_BUCKETS : HBM_BUCKETS);

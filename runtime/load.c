@@ -23,7 +23,7 @@ load_tensor(const isa_tensor *in, rt_tensor *out, diags *d)
     else if (in->dtype <= DT_NONE || in->dtype >= DT_COUNT ||
              num_is_packed(in->dtype))
         wrong = "it has no element type";
-    else if (in->kind < OBJ_TENSOR_INPUT || in->kind > OBJ_TENSOR_CONST)
+    else if (in->kind < OBJ_TENSOR_INPUT || in->kind > OBJ_TENSOR_INOUT)
         wrong = "it has no kind";
     else if (!isa_tensor_bytes(in, &out->bytes))
         wrong = "its size does not fit 63 bits";

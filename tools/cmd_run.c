@@ -10,6 +10,7 @@ typedef struct {
     void *data;
     uint64_t bytes, elems;
     num_dtype dtype;
+    bool is_input; // too: the same memory
 } output;
 
 typedef struct {
@@ -29,13 +30,25 @@ bind_outputs(tool *t, sy_program *p, outputs *out)
         for (uint32_t k = 0; k < x.type.rank; k++)
             x.elems *= (uint64_t)x.type.shape[k]; // sy_compile checked it
         x.bytes = x.elems * num_dtype_bytes(x.dtype);
-        x.data = arena_alloc(t->a, x.bytes);
+        x.is_input = kind == 2;
+        x.data = x.is_input ? NULL : arena_alloc(t->a, x.bytes);
         vec_push(t->a, &out->at, x);
+        if (x.is_input)
+            continue;
         int status = (int)sy_bind(t->s, p, x.type.name, x.data, x.bytes);
         if (status)
             return status;
     }
     return 0;
+}
+
+// Arrays that are updated in place, once they are bound as inputs.
+static void
+find_updated(const sy_program *p, outputs *out)
+{
+    for (uint32_t i = 0; i < out->at.n; i++)
+        if (out->at.at[i].is_input)
+            out->at.at[i].data = sy_bound(p, out->at.at[i].type.name);
 }
 
 static const output *
@@ -177,6 +190,8 @@ cmd_run(tool *t)
         status = check_out_names(t, &out);
     if (!status)
         status = (int)sy_draw(t->s, p, t->o.seed);
+    if (!status)
+        find_updated(p, &out);
     if (!status)
         status = execute(t, p);
     if (!status)

@@ -95,7 +95,7 @@ typedef struct {
 } sy_array_type;
 
 /* Parameter types of a kernel before compiling: dims may be unknown, then
- * shape is -1. Inputs come first. */
+ * shape is -1. Inputs come first. is_output: as kind of sy_program_array. */
 SY_API uint32_t sy_kernel_param_count(const sy_module *m, uint32_t kernel);
 SY_API sy_array_type sy_kernel_param(const sy_module *m, uint32_t kernel,
                                      uint32_t i, int *is_output);
@@ -141,7 +141,7 @@ SY_API sy_status sy_program_emit(sy_session *s, sy_program *p, sy_emit what,
 /* What print_after printed, "" if nothing. */
 SY_API const char *sy_program_dump(const sy_program *p);
 SY_API uint32_t sy_program_array_count(const sy_program *p);
-/* kind: 0 input, 1 output. */
+/* kind: 0 input, 1 output, 2 both: an array that is updated in place. */
 SY_API sy_array_type sy_program_array(const sy_program *p, uint32_t i,
                                       int *kind);
 
@@ -156,6 +156,8 @@ SY_API sy_status sy_bind(sy_session *s, sy_program *p, const char *name,
 /* Binds every input that is not bound to memory of the session, with elements
  * drawn from the seed (the same that sy_check draws). */
 SY_API sy_status sy_draw(sy_session *s, sy_program *p, uint64_t seed);
+/* The memory that an array is bound to, or NULL. */
+SY_API void *sy_bound(const sy_program *p, const char *name);
 
 typedef struct {
     size_t size;
