@@ -596,9 +596,10 @@ tile_run_init(tile_run *r, const tile_fn *fn, void *const *buf)
         r->sibling[b] = r->home[home];
         r->home[home] = b + 1;
     }
-    r->state.pe.w = ARENA_ARRAY(a, (size_t)128 * 128, float);
-    r->state.pe.x = ARENA_ARRAY(a, (size_t)128 * 512, float);
-    r->state.pe.out = ARENA_ARRAY(a, (size_t)128 * 512, float);
+    r->state.pe.w = ARENA_ARRAY(a, NUM_PE_WEIGHTS, float);
+    r->state.pe.bits = ARENA_ARRAY(a, NUM_PE_CELLS, num_word);
+    r->state.pe.x = ARENA_ARRAY(a, NUM_PE_MOVING, float);
+    r->state.pe.out = ARENA_ARRAY(a, NUM_PE_MOVING, float);
     r->scratch = ARENA_ARRAY(a, NUM_SCRATCH_WORDS, num_word);
 }
 

@@ -144,6 +144,10 @@ typedef struct {
     uint32_t first_mask; // matmul: bit l: loop at depth l. Overwrites iff
                          // !accumulate and all masked loops are in their first
                          // iteration; otherwise adds
+    // The tensor engine: the array's tile (no rows or columns: all of them)
+    // and the promise that 'a' holds zeros and ones.
+    uint32_t row0, col0, tile_rows, tile_cols;
+    bool onezero;
     isa_ap dst, a, b, dst2;
     isa_scalar s0, s1, red; // red: written, absent if not is_vec
     isa_scalar s2;          // act2: an immediate
@@ -212,6 +216,8 @@ typedef struct isa_target {
 // A shipped target, or NULL.
 const isa_target *isa_target_find(const char *name);
 const isa_target *isa_target_at(uint32_t i); // NULL past the end
+// Partitions whose MX scales stand together: a fourth, in whole blocks of 8.
+uint32_t isa_quadrant(const isa_target *t);
 // A description of one's own (the syntax of isa-spec/targets/*.target).
 const isa_target *isa_target_parse(arena *a, diags *d, uint32_t source);
 

@@ -120,6 +120,11 @@ int64_t isa_rule_outer(const isa_ap *p, int64_t inner);
 int64_t isa_rule_fits(const isa_ap *p, int64_t sbuf, int64_t psum);
 int64_t isa_rule_in_banks(const isa_ap *p, int64_t psum, int64_t banks,
                           int64_t span);
+int64_t isa_rule_tile_ok(int64_t size, int64_t first, int64_t all,
+                         int64_t least);
+int64_t isa_rule_quadrant(int64_t partitions);
+int64_t isa_rule_scales_at(int64_t part, int64_t data, int64_t partitions);
+int64_t isa_rule_exact_type(int64_t dtype);
 int64_t isa_rule_start_ok(int64_t part, int64_t n, int64_t partitions);
 int64_t isa_rule_takes1(int64_t func, int64_t as);
 int64_t isa_rule_takes2(int64_t func, int64_t as);

@@ -146,6 +146,44 @@ isa_rule_bytes(int64_t dtype)
     return num_dtype_bytes((num_dtype)dtype);
 }
 
+// Whether 'size' rows (or columns) from 'first' are a tile of an array of
+// 'all'; a size of 0 is the whole array.
+int64_t
+isa_rule_tile_ok(int64_t size, int64_t first, int64_t all, int64_t least)
+{
+    if (size == 0)
+        return first == 0;
+    return size >= least && all % size == 0 && first % size == 0 && first < all;
+}
+
+int64_t
+isa_rule_quadrant(int64_t partitions)
+{
+    int64_t whole = partitions / 4 / NUM_MX_LANES * NUM_MX_LANES;
+    return max_i64(whole, NUM_MX_LANES);
+}
+
+uint32_t
+isa_quadrant(const isa_target *t)
+{
+    return (uint32_t)isa_rule_quadrant(t->partitions);
+}
+
+int64_t
+isa_rule_scales_at(int64_t part, int64_t data, int64_t partitions)
+{
+    int64_t quad = isa_rule_quadrant(partitions), off = part - data;
+    return data % quad == 0 && off >= 0 && off < quad / 2 &&
+           off % (quad / NUM_MX_LANES) == 0;
+}
+
+// What a transpose of this type leaves in PSUM.
+int64_t
+isa_rule_exact_type(int64_t dtype)
+{
+    return isa_rule_bytes(dtype) == 1 ? (int64_t)DT_U16 : dtype;
+}
+
 int64_t
 isa_rule_bit(int64_t mask, int64_t n)
 {

@@ -65,7 +65,8 @@ matmul_soft(const num_product *p)
         for (size_t j = 0; j < p->n; j++) {
             float acc = 0;
             for (size_t e = 0; e < p->k; e++)
-                acc = num_fma_soft(p->s[e * p->m + i], p->x[e * p->n + j], acc);
+                acc = num_fma_soft(p->s[e * p->s_row + i], p->x[e * p->n + j],
+                                   acc);
             p->out[i * p->n + j] = acc;
         }
     }
@@ -91,7 +92,7 @@ tile_512(const num_product *p, int rows, tile t)
     float *out = p->out + t.i * p->n + t.j;
     for (int r = 0; r < rows; r++)
         acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-    for (size_t e = 0; e < p->k; e++, s += p->m, x += p->n) {
+    for (size_t e = 0; e < p->k; e++, s += p->s_row, x += p->n) {
         __m512 x0 = _mm512_maskz_loadu_ps(m0, x);
         __m512 x1 = _mm512_maskz_loadu_ps(m1, x + 16);
         for (int r = 0; r < rows; r++) {
@@ -144,7 +145,7 @@ tile_256(const num_product *p, int rows, tile t)
     float *out = p->out + t.i * p->n + t.j;
     for (int r = 0; r < rows; r++)
         acc[r][0] = acc[r][1] = _mm256_setzero_ps();
-    for (size_t e = 0; e < p->k; e++, s += p->m, x += p->n) {
+    for (size_t e = 0; e < p->k; e++, s += p->s_row, x += p->n) {
         __m256 x0 = _mm256_maskload_ps(x, mask[0]);
         __m256 x1 = _mm256_maskload_ps(x + 8, mask[1]);
         for (int r = 0; r < rows; r++) {
@@ -201,11 +202,16 @@ num_matmul_as(num_simd width, const num_product *p)
 }
 
 void
+num_product_run(const num_product *p)
+{
+    if (!num_matmul_as(NUM_SIMD_512, p) && !num_matmul_as(NUM_SIMD_256, p))
+        num_matmul_as(NUM_SIMD_NONE, p);
+}
+
+void
 num_matmul(size_t m, size_t n, size_t k, float *out, const float *s,
            const float *x)
 {
-    num_product p = {m, n, k, out, s, x};
-    if (num_matmul_as(NUM_SIMD_512, &p) || num_matmul_as(NUM_SIMD_256, &p))
-        return;
-    num_matmul_as(NUM_SIMD_NONE, &p);
+    num_product p = {m, n, k, m, out, s, x};
+    num_product_run(&p);
 }

@@ -270,62 +270,6 @@ num_exec_preduce(const num_insn *in, num_state *st, num_word *x)
     }
 }
 
-// ---- the tensor engine
-
-void
-num_exec_ldw(const num_insn *in, num_state *st, num_word *x)
-{
-    num_pe *pe = &st->pe;
-    pe->k = in->a.parts;
-    pe->m = (uint32_t)num_view_elems(&in->a);
-    pe->dtype = in->a.dtype;
-    for (uint32_t p = 0; p < pe->k; p++) {
-        num_walk lane = num_walk_lane(&in->a, p);
-        num_read_words(&lane, pe->m, NUM_AS_F32, x);
-        memcpy(pe->w + (size_t)p * pe->m, x, pe->m * sizeof *x);
-    }
-}
-
-enum { MOVING = 512 }; // columns that num_pe has room for
-
-// Columns at .. at + n of dst from pe->out.
-static void
-put_columns(const num_insn *in, const num_pe *pe, uint64_t at, size_t n,
-            num_word *x)
-{
-    num_word *y = x + PIECE;
-    for (uint32_t p = 0; p < in->dst.parts && p < pe->m; p++) {
-        num_walk dst = num_walk_lane(&in->dst, p);
-        num_walk_skip(&dst, at);
-        memcpy(x, pe->out + p * n, n * sizeof *x);
-        if (in->accumulate) {
-            num_walk old = dst;
-            num_read_words(&old, n, NUM_AS_F32, y);
-            num_row2(NUM_ADD, NUM_AS_F32, n, x, y, x, 1);
-        }
-        num_write_words(&dst, n, NUM_AS_F32, x);
-    }
-}
-
-void
-num_exec_matmul(const num_insn *in, num_state *st, num_word *x)
-{
-    num_pe *pe = &st->pe;
-    uint64_t elems = num_view_elems(&in->dst);
-    uint32_t k = in->a.parts < pe->k ? in->a.parts : pe->k;
-    for (uint64_t at = 0; at < elems; at += MOVING) {
-        size_t n = elems - at < MOVING ? (size_t)(elems - at) : MOVING;
-        for (uint32_t p = 0; p < k; p++) {
-            num_walk lane = num_walk_lane(&in->a, p);
-            num_walk_skip(&lane, at);
-            num_read_words(&lane, n, NUM_AS_F32, x);
-            memcpy(pe->x + p * n, x, n * sizeof *x);
-        }
-        num_matmul(pe->m, n, k, pe->out, pe->w, pe->x);
-        put_columns(in, pe, at, n, x);
-    }
-}
-
 // ---- entry
 
 void

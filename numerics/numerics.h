@@ -315,14 +315,28 @@ typedef struct {
     uint32_t unit;  // whose accumulators and generator: below NUM_UNITS
     uint32_t lane;  // of the source's first partition (of dst without source)
     uint8_t mask[NUM_MASK]; // SHUFFLE
+    uint32_t row0, col0;    // of the tile of the array
+    bool onezero;           // promises that 'a' holds zeros and ones
+    uint32_t quad;          // partitions whose MX scales stand together
 } num_insn;
 
-// The tensor engine's state: the weights loaded last, K rows of M, as f32.
+// The tensor engine's state. What tiles there are is known to who loads them:
+// an instruction names a tile whose weights have its shape.
+enum {
+    NUM_PE_ROWS = 128,
+    NUM_PE_COLS = 128,
+    NUM_PE_DEPTH = 4, // weights in a cell, at most
+    NUM_PE_CELLS = NUM_PE_ROWS * NUM_PE_COLS,
+    NUM_PE_WEIGHTS = NUM_PE_DEPTH * NUM_PE_CELLS,
+    NUM_PE_MOVING = NUM_PE_ROWS * 512,
+};
+
 typedef struct {
-    uint32_t k, m;
+    uint32_t k, m; // partitions and columns of the load last made
     num_dtype dtype;
-    float *w;       // [128 * 128], k rows of m columns; caller's memory
-    float *x, *out; // scratch of [128 * 512] and [128 * 512] elements, caller's
+    float *w;       // [NUM_PE_WEIGHTS]; this and the others: caller's memory
+    num_word *bits; // [NUM_PE_CELLS]: plain weights as they were loaded
+    float *x, *out; // scratch of [NUM_PE_MOVING] each
 } num_pe;
 
 // A generator of random words of one lane: 1 word of state is a shift register,
@@ -376,6 +390,29 @@ bool num_index_outside(const num_insn *in, int64_t offset, uint64_t bytes,
                        num_index *out);
 // The register type that elements of this type are combined in.
 num_as num_combine_as(num_dtype t);
+
+// ---- engine_pe.c: what an instruction of the array promises about values
+
+typedef struct {
+    enum {
+        NUM_PROMISE_ONEZERO = 1, // element 'elem' of 'part' is neither 0 nor 1
+        NUM_PROMISE_IDENTITY,    // column 'elem' has so many ones
+    } kind;
+    uint32_t part;
+    uint64_t elem;
+    uint32_t ones;
+} num_promise;
+
+// Whether operand 'a' breaks a promise, and where first. num_exec relies on
+// there being none.
+bool num_promise_broken(const num_insn *in, num_promise *bad);
+
+// ---- mx.c
+
+enum {
+    NUM_MX_LANES = 8, // partitions of a block
+    NUM_MX_PACK = 4,  // numbers in an element
+};
 
 // ---- env.c
 

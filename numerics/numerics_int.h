@@ -184,9 +184,12 @@ float num_fma_soft(float a, float b, float c);
 typedef enum { NUM_SIMD_NONE, NUM_SIMD_256, NUM_SIMD_512 } num_simd;
 typedef struct {
     size_t m, n, k;
+    size_t s_row; // elements from row to row of s, at least m
     float *out;
     const float *s, *x;
 } num_product;
+// In the fastest form there is.
+void num_product_run(const num_product *p);
 bool num_matmul_as(num_simd width, const num_product *p);
 
 // ---- walk.c
@@ -244,6 +247,7 @@ num_exec_fn num_exec_indexed, num_exec_gather, num_exec_scatter;
 num_exec_fn num_exec_local_gather, num_exec_sort, num_exec_topk;
 num_exec_fn num_exec_affine_select, num_exec_bounds, num_exec_nonzero;
 num_exec_fn num_exec_nothing;
+num_exec_fn num_exec_ldw_rows, num_exec_matmul_rows, num_exec_pe_transpose;
 // x = x f y, or the other way round.
 typedef struct {
     num_binary f;

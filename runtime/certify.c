@@ -8,6 +8,9 @@
 // taken beside the interpreter, and speak for all orders with those data.
 #include "runtime/runtime_int.h"
 
+// MX scales: at least 8 partitions of data share a group, one operand has them.
+enum { GROUPS = 128 / NUM_MX_LANES };
+
 typedef struct {
     const fp_shape *shape;
     bool twice; // of a destination: it names a byte twice
@@ -25,14 +28,14 @@ typedef struct {
     written *written;
     race *race;
     lane_state lanes[ISA_ENG_COUNT];
-    bool loaded; // weights of K rows and M columns are in the array
-    uint32_t weights_k, weights_m;
+    array_state array;
     // Shapes are made once per operand and ragged count.
     shape_slot *slot[ISA_ENG_COUNT];
     uint64_t slot_base[ISA_ENG_COUNT];
     map by_count;
     VEC(shape_info) shapes;
-    fp_shape **whole; // of each tensor, made when an index reaches into it
+    fp_shape **whole;     // of each tensor, made when an index reaches into it
+    rt_ref group[GROUPS]; // of the record at hand
 } certifier;
 
 // One operand of the record at hand.
@@ -145,9 +148,9 @@ in_psum(const certifier *c, const rt_record *r, const use *u)
              (long long)u->ref->offset);
         return false;
     }
-    if (r->insn->op != ISA_MATMUL)
+    if (r->engine != ISA_ENG_TENSOR)
         return true;
-    // The rule of 'matmul' saw to it that a bank has bytes.
+    // The rules of products saw to it that a bank has bytes.
     const isa_target *t = c->p->target;
     int64_t bank = (int64_t)t->psum_bytes / max_i64(t->psum_banks, 1);
     int64_t last = u->at.base + u->at.shape->extent - 1;
@@ -257,49 +260,12 @@ alias_ok(const certifier *c, const rt_record *r, const use *dst, const use *src)
 }
 
 static bool
-weights_fault(const certifier *c, const rt_record *r, const char *what)
-{
-    diag(c->d, rec_loc(c, r), D_RT_WEIGHTS, rec_text(c, r), what);
-    return false;
-}
-
-static uint64_t
-elems(const rt_ref *r)
-{
-    uint64_t n = 1;
-    for (uint32_t i = 0; i < r->ndim; i++)
-        n *= r->dim[i].count;
-    return n;
-}
-
-// The state of the tensor engine, as far as addresses decide it.
-static bool
 check_array(certifier *c, const rt_record *r)
 {
-    const isa_target *t = c->p->target;
-    uint64_t n = r->has[1] ? elems(&r->ref[1]) : 0;
-    if (r->insn->op == ISA_LDW) {
-        if (r->parts > t->pe_rows || n > t->pe_cols)
-            return weights_fault(c, r, "loads more than the array holds");
-        c->loaded = true;
-        c->weights_k = r->parts;
-        c->weights_m = (uint32_t)n;
-        return true;
-    }
-    if (r->insn->op != ISA_MATMUL || r->empty)
-        return true;
-    if (!c->loaded)
-        return weights_fault(c, r, "runs before any 'ldw'");
-    if (n > t->pe_moving)
-        return weights_fault(c, r, "streams more columns than the array takes");
-    if (r->parts != c->weights_k || r->dst_parts != c->weights_m)
-        return weights_fault(
-            c, r,
-            arena_printf(c->d->a,
-                         "takes %u partitions to %u, but the weights are "
-                         "%u x %u",
-                         r->parts, r->dst_parts, c->weights_k, c->weights_m));
-    return true;
+    const char *what = array_step(&c->array, c->a, c->p->target, r, c->d);
+    if (what)
+        diag(c->d, rec_loc(c, r), D_RT_WEIGHTS, rec_text(c, r), what);
+    return !what;
 }
 
 static bool
@@ -316,21 +282,34 @@ was_written(const certifier *c, const rt_record *r, const use *u)
 
 // ---- records
 
+// One use for each of an operand's groups of partitions.
+static uint32_t
+collect_operand(certifier *c, const rt_record *r, num_operand k, use *out)
+{
+    const rt_ref *ref = &r->ref[k];
+    use u = {.operand = k,
+             .ref = ref,
+             .reads = rt_reads(r, k),
+             .writes = rt_writes(r, k)};
+    out[0] = u;
+    for (uint32_t i = 0; i < ref->groups; i++) {
+        c->group[i] = *ref;
+        c->group[i].part += i * ref->group_step;
+        u.ref = &c->group[i];
+        out[i] = u;
+    }
+    return ref->groups ? ref->groups : 1;
+}
+
 // The operands of a record: those only read, then those written.
 static uint32_t
-collect(const rt_record *r, use *out)
+collect(certifier *c, const rt_record *r, use *out)
 {
     uint32_t n = 0;
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++) {
-            if (!r->has[k] || rt_writes(r, k) != (bool)pass)
-                continue;
-            out[n++] = (use){.operand = k,
-                             .ref = &r->ref[k],
-                             .reads = rt_reads(r, k),
-                             .writes = (bool)pass};
-        }
-    }
+    for (uint32_t pass = 0; pass < 2; pass++)
+        for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++)
+            if (r->has[k] && rt_writes(r, k) == (bool)pass)
+                n += collect_operand(c, r, k, out + n);
     return n;
 }
 
@@ -396,8 +375,8 @@ certify_record(certifier *c, uint32_t queue, const rt_record *r)
         return false;
     if (r->empty || (!queue && r->insn->queue))
         return true;
-    use u[NUM_OPERANDS];
-    uint32_t n = collect(r, u);
+    use u[NUM_OPERANDS + GROUPS];
+    uint32_t n = collect(c, r, u);
     for (uint32_t i = 0; i < n; i++)
         if (!locate(c, r, &u[i]))
             return false;

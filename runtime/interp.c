@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference interpreter: executes records on simulated memories through
 // num_exec, which is the meaning of every instruction. Only certified programs
-// run, so that nothing is checked here again but indices, which are data. A
-// program whose control or addresses are data is certified as it runs.
+// run, so that nothing is checked here again but indices, which are data, and
+// what instructions say of values. A program whose control or addresses are
+// data is certified as it runs.
 #include "runtime/runtime_int.h"
 
 #include <string.h>
@@ -10,8 +11,6 @@
 enum {
     LINE_BYTES = 64,
     PAGE_BYTES = 4096,
-    PE_WEIGHTS = 128 * 128,
-    PE_MOVING = 128 * 512,
 };
 
 typedef struct {
@@ -121,6 +120,24 @@ index_is_right(const interp *m, const rt_record *r, const num_insn *x)
     return false;
 }
 
+// What an instruction of the array says of values is looked at here.
+static bool
+keeps_promise(const interp *m, const rt_record *r, const num_insn *x)
+{
+    num_promise bad;
+    if (r->engine != ISA_ENG_TENSOR || !num_promise_broken(x, &bad))
+        return true;
+    loc at = rt_loc(m->p, r->engine, r->index);
+    const char *text = rt_insn_text(m->p, r->engine, r->index, m->d);
+    if (bad.kind == NUM_PROMISE_ONEZERO)
+        diag(m->d, at, D_RT_ONEZERO, text, bad.part,
+             (unsigned long long)bad.elem);
+    else
+        diag(m->d, at, D_RT_IDENTITY, text, (unsigned long long)bad.elem,
+             bad.ones);
+    return false;
+}
+
 static bool
 execute(interp *m, const rt_record *r)
 {
@@ -150,12 +167,16 @@ execute(interp *m, const rt_record *r)
                   .mode = in->mode,
                   .slope = in->s2.imm,
                   .unit = (uint32_t)r->engine,
-                  .lane = rt_lane(r)};
+                  .lane = rt_lane(r),
+                  .row0 = in->row0,
+                  .col0 = in->col0,
+                  .onezero = in->onezero,
+                  .quad = isa_quadrant(m->p->target)};
     for (uint32_t i = 0; i < NUM_DIMS; i++)
         x.iota_step[i] = in->iota_step[i];
     memcpy(x.mask, in->mask.lane, sizeof x.mask);
     set_operands(m, r, &x);
-    if (!index_is_right(m, r, &x))
+    if (!index_is_right(m, r, &x) || !keeps_promise(m, r, &x))
         return false;
     num_exec(&x, &m->state, m->scratch);
     return true;
@@ -197,9 +218,10 @@ interp_init(interp *m, arena *a, const rt_program *p, uint8_t *const *bind)
     m->hbm = ARENA_ARRAY(a, p->ntensors, uint8_t *);
     for (uint32_t i = 0; i < p->ntensors; i++)
         m->hbm[i] = tensor_memory(a, &p->tensor[i], bind ? bind[i] : NULL);
-    m->state.pe.w = ARENA_ARRAY(a, PE_WEIGHTS, float);
-    m->state.pe.x = ARENA_ARRAY(a, PE_MOVING, float);
-    m->state.pe.out = ARENA_ARRAY(a, PE_MOVING, float);
+    m->state.pe.w = ARENA_ARRAY(a, NUM_PE_WEIGHTS, float);
+    m->state.pe.bits = ARENA_ARRAY(a, NUM_PE_CELLS, num_word);
+    m->state.pe.x = ARENA_ARRAY(a, NUM_PE_MOVING, float);
+    m->state.pe.out = ARENA_ARRAY(a, NUM_PE_MOVING, float);
     m->scratch = ARENA_ARRAY(a, NUM_SCRATCH_WORDS, num_word);
 }
 

@@ -54,6 +54,8 @@ typedef struct {
     uint32_t tensor; // hbm
     uint32_t part;   // first partition
     uint32_t parts;  // number of partitions
+    // MX scales: 'parts' partitions every 'group_step', so often (0: once).
+    uint32_t groups, group_step;
     num_dtype dtype;
     int64_t offset;    // bytes: in the partition, or in the tensor
     int64_t part_step; // bytes; hbm only

@@ -177,6 +177,23 @@ typedef struct {
 // with the lane, or NULL.
 const char *lane_state_step(lane_state *s, const rt_record *r, uint32_t *lane);
 
+// ---- certify_array.c: which tiles of the array are loaded
+
+typedef struct {
+    uint32_t row0, col0, rows, cols;
+    num_op by;     // the load
+    uint32_t k, m; // partitions and columns loaded
+    num_dtype dtype;
+} array_tile;
+
+typedef struct {
+    VEC(array_tile) tiles;
+} array_state;
+
+// Takes the effect of a record on the array; what is wrong with it, or NULL.
+const char *array_step(array_state *s, arena *a, const isa_target *t,
+                       const rt_record *r, diags *d);
+
 // ---- certify_race.c: who knows what, and unordered accesses
 
 // One access of a record.

@@ -142,9 +142,30 @@ wanted_elems(const rt_record *r, num_operand k, uint64_t n)
         return ref_elems(&r->ref[NUM_A],
                          r->ref[NUM_A].ndim - r->insn->reduce_dims);
     case 'i': return indexed_elems(r);
+    case 'd': return 2 * n;
+    case 'q': return 4 * n;
     case '*': return ref_elems(&r->ref[k], r->ref[k].ndim);
     default: return (uint64_t)(r->form->shape[k] - '0');
     }
+}
+
+// MX scales have an eighth of the partitions of each quadrant.
+static bool
+is_scales(const rt_record *r, num_operand k)
+{
+    return (k == NUM_B || k == NUM_DST2) && num_op_is(r->op, 'm');
+}
+
+static void
+set_parts(const isa_target *t, rt_record *r, num_operand k)
+{
+    rt_ref *ref = &r->ref[k];
+    ref->parts = k == NUM_DST ? r->dst_parts : r->parts;
+    if (!is_scales(r, k))
+        return;
+    ref->group_step = isa_quadrant(t);
+    ref->groups = r->parts / ref->group_step;
+    ref->parts = ref->group_step / NUM_MX_LANES;
 }
 
 static bool
@@ -195,8 +216,8 @@ fill_slot(const sequencer *s, uint32_t i, seq_slot *slot)
             r->form->roles[k] != '-' && rt_view_of(in, k)->dtype != DT_NONE;
         if (!r->has[k])
             continue;
-        resolve_ap(rt_view_of(in, k), k == NUM_DST ? r->dst_parts : r->parts,
-                   &r->ref[k]);
+        resolve_ap(rt_view_of(in, k), r->parts, &r->ref[k]);
+        set_parts(s->p->target, r, k);
         r->ref[k].indexed = strchr("ix", r->form->roles[k]) != NULL;
     }
     for (num_operand k = NUM_VIEWS; k < NUM_OPERANDS; k++) {
@@ -305,7 +326,7 @@ fix_parts(const sequencer *s, seq_slot *slot)
              !read_count(s, in->dst_parts_reg, in->dst_parts, &r->dst_parts))
         return false;
     for (num_operand k = NUM_DST; k < NUM_OPERANDS; k++)
-        r->ref[k].parts = k == NUM_DST ? r->dst_parts : r->parts;
+        set_parts(s->p->target, r, k);
     return true;
 }
 

@@ -48,42 +48,72 @@ static const illegal_insn broken[] = {
     {"tensor", "ldw a=sbuf[0,0x0]bf16{(1,17)} parts=2", "C3"},
     {"tensor", "ldw a=sbuf[0,0x0]i8{(1,2)} parts=2", "C4"},
 
+#define LDW_TILE "a=sbuf[4,0x0]bf16{(1,2)} parts=4"
+    {"tensor", "ldw row0=4 tile_rows=2 " LDW_TILE, "T1 a"},
+    {"tensor", "ldw row0=3 tile_rows=4 " LDW_TILE, "T1 a"},
+    {"tensor", "ldw row0=16 tile_rows=4 " LDW_TILE, "T1 a"},
+    {"tensor", "ldw row0=4 " LDW_TILE, "T1 a"},
+    {"tensor", "ldw tile_rows=5 " LDW_TILE, "T1 a"},
+    {"tensor", "ldw tile_rows=4 a=sbuf[0,0x0]bf16{(1,2)} parts=5", "T2 a"},
+    {"tensor", "ldw row0=8 tile_rows=4 " LDW_TILE, "T3 a"},
+    {"tensor", "ldw col0=2 tile_cols=4 " LDW_TILE, "C5"},
+    {"tensor", "ldw tile_cols=4 a=sbuf[4,0x0]bf16{(1,5)} parts=4", "C6"},
+
+#define MM_DST   "dst=psum[0,0x0]f32{(1,2)} "
+#define MM_A     "a=sbuf[0,0x0]bf16{(1,2)} "
+#define MM_PARTS "parts=2 dst_parts=2"
+    {"tensor", "matmul dst=psum[0,0x2]f32{(1,2)} " MM_A MM_PARTS, "P3 dst"},
+    {"tensor", "matmul " MM_DST "a=psum[0,0x0]bf16{(1,2)} " MM_PARTS, "C1"},
+    {"tensor", "matmul dst=sbuf[0,0x0]f32{(1,2)} " MM_A MM_PARTS, "B1 dst"},
     {"tensor",
-     "matmul dst=psum[0,0x2]f32{(1,2)} a=sbuf[0,0x0]bf16{(1,2)} "
-     "parts=2 dst_parts=2",
-     "P3 dst"},
-    {"tensor",
-     "matmul dst=psum[0,0x0]f32{(1,2)} a=psum[0,0x0]bf16{(1,2)} "
-     "parts=2 dst_parts=2",
+     "matmul dst=psum[0,0x0]f32{(0,65)} a=sbuf[0,0x0]bf16{(1,65)} " MM_PARTS,
+     "C3"},
+    {"tensor", "matmul dst=psum[0,0x0]f32{(1,3)} " MM_A MM_PARTS, "C4"},
+    {"tensor", "matmul dst=psum[0,0xfc]f32{(1,2)} " MM_A MM_PARTS, "B3 dst"},
+    {"tensor", "matmul " MM_DST "a=sbuf[0,0x0]i32{(1,2)} " MM_PARTS, "C5"},
+    {"tensor", "matmul dst=psum[0,0x0]f16{(1,2)} " MM_A MM_PARTS, "C6"},
+    {"tensor", "matmul accumulate first_mask=1 " MM_DST MM_A MM_PARTS, "C7"},
+    {"tensor", "matmul col0=4 tile_cols=8 " MM_DST MM_A MM_PARTS, "T4 dst"},
+    {"tensor", "matmul tile_cols=4 " MM_DST MM_A "parts=2 dst_parts=5",
+     "T5 dst"},
+    {"tensor", "matmul col0=4 tile_cols=4 " MM_DST MM_A MM_PARTS, "T6 dst"},
+
+#define ROWS_A "a=sbuf[0,0x0]f8e4m3{(2,2)(1,2)} "
+    {"tensor", "ldw_rows a=psum[0,0x0]f8e4m3{(1,4)} parts=2", "C1"},
+    {"tensor", "ldw_rows a=sbuf[0,0x0]f8e4m3{(1,34)} parts=2", "C3"},
+    {"tensor", "ldw_rows a=sbuf[0,0x0]f8e4m3{(1,3)} parts=2", "C4"},
+    {"tensor", "ldw_rows a=sbuf[0,0x0]bf16{(1,4)} parts=2", "C5"},
+    {"tensor", "matmul_rows " MM_DST "a=psum[0,0x0]f8e4m3{(1,4)} " MM_PARTS,
      "C1"},
     {"tensor",
-     "matmul dst=sbuf[0,0x0]f32{(1,2)} a=sbuf[0,0x0]bf16{(1,2)} "
-     "parts=2 dst_parts=2",
-     "C2"},
-    {"tensor",
-     "matmul dst=psum[0,0x0]f32{(0,65)} a=sbuf[0,0x0]bf16{(1,65)} "
-     "parts=2 dst_parts=2",
+     "matmul_rows dst=psum[0,0x0]f32{(0,65)} "
+     "a=sbuf[0,0x0]f8e4m3{(1,130)} " MM_PARTS,
+     "C3"},
+    {"tensor", "matmul_rows " MM_DST "a=sbuf[0,0x0]f8e4m3{(1,2)} " MM_PARTS,
+     "C4"},
+    {"tensor", "matmul_rows " MM_DST "a=sbuf[0,0x0]bf16{(1,4)} " MM_PARTS,
      "C5"},
-    {"tensor",
-     "matmul dst=psum[0,0x0]f32{(1,3)} a=sbuf[0,0x0]bf16{(1,2)} "
-     "parts=2 dst_parts=2",
-     "C6"},
-    {"tensor",
-     "matmul dst=psum[0,0xfc]f32{(1,2)} a=sbuf[0,0x0]bf16{(1,2)} "
-     "parts=2 dst_parts=2",
+    {"tensor", "matmul_rows dst=psum[0,0x0]f16{(1,2)} " ROWS_A MM_PARTS, "C6"},
+    {"tensor", "matmul_rows accumulate first_mask=1 " MM_DST ROWS_A MM_PARTS,
      "C7"},
+
+#define T_DST "dst=psum[0,0x0]bf16{(1,2)} "
+    {"tensor", "pe_transpose " T_DST "a=psum[0,0x0]bf16{(1,2)} " MM_PARTS,
+     "C1"},
     {"tensor",
-     "matmul dst=psum[0,0x0]f32{(1,2)} a=sbuf[0,0x0]i32{(1,2)} "
-     "parts=2 dst_parts=2",
-     "C8"},
+     "pe_transpose dst=psum[0,0x0]bf16{(1,65)} "
+     "a=sbuf[0,0x0]bf16{(1,65)} " MM_PARTS,
+     "C3"},
+    {"tensor", "pe_transpose " T_DST "a=sbuf[0,0x0]bf16{(1,3)} " MM_PARTS,
+     "C4"},
     {"tensor",
-     "matmul dst=psum[0,0x0]f16{(1,2)} a=sbuf[0,0x0]bf16{(1,2)} "
-     "parts=2 dst_parts=2",
-     "C9"},
+     "pe_transpose dst=psum[0,0x0]i32{(1,2)} a=sbuf[0,0x0]i32{(1,2)} " MM_PARTS,
+     "C5"},
+    {"tensor", "pe_transpose dst=psum[0,0x0]f32{(1,2)} " MM_A MM_PARTS, "C6"},
     {"tensor",
-     "matmul accumulate first_mask=1 dst=psum[0,0x0]f32{(1,2)} "
-     "a=sbuf[0,0x0]bf16{(1,2)} parts=2 dst_parts=2",
-     "C10"},
+     "pe_transpose dst=psum[0,0x0]f8e5m2{(1,2)} "
+     "a=sbuf[0,0x0]f8e5m2{(1,2)} " MM_PARTS,
+     "C6"},
 
     {"vector", "copy " DST "a=sbuf[0,0xffc]f32{(1,4)} " P, "P4 a"},
     {"vector", "copy " DST "a=sbuf[0,0x0]f32{(-1,4)} " P, "P4 a"},

@@ -676,10 +676,10 @@ arrays_smaller_than_the_partitions_are_respected(void **state)
     assert_true(isa_validate(&in, ISA_ENG_TENSOR, &t, (loc){0}, &f.d));
     assert_true(parse_line(&f, rows, &in));
     assert_false(isa_validate(&in, ISA_ENG_TENSOR, &t, (loc){0}, &f.d));
-    assert_true(names_rule(&f.d.msgs.at[0], "C3"));
+    assert_true(names_rule(&f.d.msgs.at[0], "C2"));
     assert_true(parse_line(&f, cols, &in));
     assert_false(isa_validate(&in, ISA_ENG_TENSOR, &t, (loc){0}, &f.d));
-    assert_true(names_rule(&f.d.msgs.at[0], "C4"));
+    assert_true(names_rule(&f.d.msgs.at[0], "B2"));
     assert_true(parse_line(&f, "ldw a=sbuf[0,0x0]bf16{} parts=5", &in));
     assert_false(isa_validate(&in, ISA_ENG_TENSOR, &t, (loc){0}, &f.d));
     assert_true(names_rule(&f.d.msgs.at[0], "C2"));

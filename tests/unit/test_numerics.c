@@ -545,13 +545,14 @@ test_fma(void **state)
 static void
 check_matmul(size_t m, size_t n, size_t k, uint64_t *seed)
 {
-    static float s[64 * 70], x[64 * 80], out[70 * 80 + 1];
-    for (size_t i = 0; i < m * k; i++)
+    static float s[64 * 75], x[64 * 80], out[70 * 80 + 1];
+    for (size_t i = 0; i < (m + 5) * k; i++)
         s[i] = num_f32(fma_word(seed, next_random(seed) % 900 != 0));
     for (size_t i = 0; i < n * k; i++)
         x[i] = num_f32(fma_word(seed, next_random(seed) % 900 != 0));
     for (int w = NUM_SIMD_NONE; w <= NUM_SIMD_512 + 1; w++) {
-        num_product p = {m, n, k, out, s, x};
+        size_t row = m + (w > NUM_SIMD_512 ? 0 : (size_t)w * 2 + 1);
+        num_product p = {m, n, k, row, out, s, x};
         out[m * n] = 42;
         if (w > NUM_SIMD_512)
             num_matmul(m, n, k, out, s, x);
@@ -561,7 +562,7 @@ check_matmul(size_t m, size_t n, size_t k, uint64_t *seed)
         for (size_t i = 0; i < m * n; i++) {
             float acc = 0;
             for (size_t e = 0; e < k; e++)
-                acc = fmaf(s[e * m + i / n], x[e * n + i % n], acc);
+                acc = fmaf(s[e * row + i / n], x[e * n + i % n], acc);
             num_word want = acc != acc ? NUM_CANONICAL_NAN : num_word_f32(acc);
             assert_int_equal(num_word_f32(out[i]), want);
         }

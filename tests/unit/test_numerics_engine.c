@@ -16,7 +16,8 @@ enum { REGION = 1 << 20, REGIONS = 6 };
 
 static uint8_t mine[REGION * REGIONS], theirs[REGION * REGIONS];
 static num_word scratch[NUM_SCRATCH_WORDS];
-static float pe_w[128 * 128], pe_x[128 * 512], pe_out[128 * 512];
+static float pe_w[NUM_PE_WEIGHTS], pe_x[NUM_PE_MOVING], pe_out[NUM_PE_MOVING];
+static num_word pe_bits[NUM_PE_CELLS];
 
 static uint64_t
 next_random(uint64_t *s)
@@ -473,7 +474,8 @@ test_matmul(void **state)
     (void)state;
     static const num_dtype types[] = {DT_F32, DT_BF16, DT_F16, DT_F8E4M3};
     uint64_t seed = 5;
-    num_state st = {.pe = {.w = pe_w, .x = pe_x, .out = pe_out}};
+    num_state st = {
+        .pe = {.w = pe_w, .bits = pe_bits, .x = pe_x, .out = pe_out}};
     fill_memory(&seed);
     for (int i = 0; i < 60; i++) {
         uint32_t k = below(&seed, 40) + 1, m = below(&seed, 40) + 1;
