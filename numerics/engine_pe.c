@@ -78,6 +78,37 @@ num_exec_ldw_rows(const num_insn *in, num_state *st, num_word *x)
                         weights_row(in, pe, 2 * p + h));
 }
 
+// Elements at .. at + n of partition p as four rows of floats, 'row' apart.
+static void
+read_mx(const num_insn *in, uint32_t p, uint64_t at, size_t n, num_mx_rows to)
+{
+    num_word packed[NUM_BLOCK], scale[NUM_BLOCK];
+    num_view scales = in->b;
+    uint32_t lane = num_mx_scale_lane(p, in->quad);
+    while (n > 0) {
+        size_t some = n < NUM_BLOCK ? n : NUM_BLOCK;
+        read_bits(&in->a, p, at, some, packed);
+        read_bits(&scales, lane, at, some, scale);
+        num_mx_unpack(in->a.dtype, some, packed, scale, to);
+        to.at += some;
+        at += some;
+        n -= some;
+    }
+}
+
+void
+num_exec_ldw_mx(const num_insn *in, num_state *st, num_word *x)
+{
+    num_pe *pe = &st->pe;
+    uint32_t m = (uint32_t)num_view_elems(&in->a);
+    (void)x;
+    note_load(in, pe, m);
+    for (uint32_t p = 0; p < in->a.parts; p++) {
+        num_mx_rows to = {weights_row(in, pe, NUM_MX_PACK * p), NUM_PE_COLS};
+        read_mx(in, p, 0, m, to);
+    }
+}
+
 // ---- products
 
 // Columns at .. at + n of dst from pe->out.
@@ -106,7 +137,10 @@ take_columns(const num_insn *in, num_pe *pe, uint64_t at, size_t n)
 {
     uint64_t half = num_view_elems(&in->a) / 2;
     for (uint32_t p = 0; p < in->a.parts; p++) {
-        if (in->op == NUM_OP_MATMUL_ROWS) {
+        if (in->op == NUM_OP_MATMUL_MX) {
+            num_mx_rows to = {pe->x + NUM_MX_PACK * p * n, n};
+            read_mx(in, p, at, n, to);
+        } else if (in->op == NUM_OP_MATMUL_ROWS) {
             read_floats(&in->a, p, at, n, pe->x + 2 * p * n);
             read_floats(&in->a, p, half + at, n, pe->x + (2 * p + 1) * n);
         } else {
@@ -145,6 +179,12 @@ void
 num_exec_matmul_rows(const num_insn *in, num_state *st, num_word *x)
 {
     multiply(in, &st->pe, 2, x);
+}
+
+void
+num_exec_matmul_mx(const num_insn *in, num_state *st, num_word *x)
+{
+    multiply(in, &st->pe, NUM_MX_PACK, x);
 }
 
 // ---- transposes

@@ -413,6 +413,9 @@ enum {
     NUM_MX_LANES = 8, // partitions of a block
     NUM_MX_PACK = 4,  // numbers in an element
 };
+// The partition, from the scales' first, that holds the scale of partition
+// 'part' of the data, where 'quad' partitions' scales stand together.
+uint32_t num_mx_scale_lane(uint32_t part, uint32_t quad);
 
 // ---- env.c
 

@@ -192,6 +192,18 @@ typedef struct {
 void num_product_run(const num_product *p);
 bool num_matmul_as(num_simd width, const num_product *p);
 
+// ---- mx.c
+
+// NUM_MX_PACK rows of floats, 'row' elements apart.
+typedef struct {
+    float *at;
+    size_t row;
+} num_mx_rows;
+// n packed elements, as bits, times the scales of their codes: number q of
+// each to row q.
+void num_mx_unpack(num_dtype packed, size_t n, const num_word *in,
+                   const num_word *scale, num_mx_rows to);
+
 // ---- walk.c
 
 // The elements of a view in order: a sequence of runs of one step. Lanes of an
@@ -247,7 +259,8 @@ num_exec_fn num_exec_indexed, num_exec_gather, num_exec_scatter;
 num_exec_fn num_exec_local_gather, num_exec_sort, num_exec_topk;
 num_exec_fn num_exec_affine_select, num_exec_bounds, num_exec_nonzero;
 num_exec_fn num_exec_nothing;
-num_exec_fn num_exec_ldw_rows, num_exec_matmul_rows, num_exec_pe_transpose;
+num_exec_fn num_exec_ldw_rows, num_exec_matmul_rows, num_exec_ldw_mx;
+num_exec_fn num_exec_matmul_mx, num_exec_pe_transpose, num_exec_quantize_mx;
 // x = x f y, or the other way round.
 typedef struct {
     num_binary f;

@@ -66,6 +66,7 @@ load_for(num_op op)
     case NUM_OP_MATMUL:
     case NUM_OP_PE_TRANSPOSE: return NUM_OP_LDW;
     case NUM_OP_MATMUL_ROWS: return NUM_OP_LDW_ROWS;
+    case NUM_OP_MATMUL_MX: return NUM_OP_LDW_MX;
     default: return NUM_OP_NONE;
     }
 }
@@ -85,7 +86,8 @@ is_odd_pair(num_dtype a, num_dtype b)
 {
     bool wide_a = a == DT_F32 || a == DT_TF32;
     bool wide_b = b == DT_F32 || b == DT_TF32;
-    return wide_a != wide_b;
+    return wide_a != wide_b || (a == DT_F8E4M3 && b == DT_F8E4M3FN) ||
+           (a == DT_F8E4M3FN && b == DT_F8E4M3);
 }
 
 static const char *
@@ -119,7 +121,8 @@ const char *
 array_step(array_state *s, arena *a, const isa_target *t, const rt_record *r,
            diags *d)
 {
-    if (r->op == NUM_OP_LDW || r->op == NUM_OP_LDW_ROWS)
+    if (r->op == NUM_OP_LDW || r->op == NUM_OP_LDW_ROWS ||
+        r->op == NUM_OP_LDW_MX)
         return load(s, a, t, r);
     if (load_for(r->op) == NUM_OP_NONE || r->empty)
         return NULL;

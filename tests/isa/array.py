@@ -109,7 +109,7 @@ def transposes():
     """Every bit pattern of the 8-bit types, random ones of the others."""
     for t, word, out in (("f32", np.uint32, "f32"), ("tf32", np.uint32, "tf32"), ("bf16", np.uint16, "bf16"),
                          ("f16", np.uint16, "f16"), ("f8e4m3", np.uint8, "u16"), ("f8e5m2", np.uint8, "u16"),
-                         ("f8e3m4", np.uint8, "u16")):
+                         ("f8e4m3fn", np.uint8, "u16"), ("f8e3m4", np.uint8, "u16")):
         image = np.zeros((16, 256), np.uint8)
         size = np.dtype(word).itemsize
         one = {"f32": 0x3f800000, "tf32": 0x3f800000, "bf16": 0x3f80, "f16": 0x3c00, "f8e4m3": 0x38, "f8e5m2": 0x3c,
@@ -164,6 +164,68 @@ def double_rows():
         assert same_bits(got, want), (got.view(np.float32), want)
         got, = run(target, image, [load, ("tensor", mm.format("")), ("tensor", mm.format("accumulate "))], where)
         assert same_bits(got, twice)
+
+
+def scale_factor(code):
+    return np.where(code == 255, np.nan, 2.0 ** (code.astype(np.float64) - 127))
+
+
+def mx_operand(t, parts, columns, quad, wild):
+    """Packed bytes, scales as they lie on partitions, and the f32 values of
+    4 * parts rows."""
+    c, v = codes(t, (parts, columns, 4))
+    s = rng.integers(0, 256, (parts // 8, columns)) if wild else rng.integers(120, 135, (parts // 8, columns))
+    s = s.astype(np.uint8)
+    if t == "f4e2m1":
+        packed = np.zeros((parts, columns), np.uint16)
+        for q in range(4):
+            packed |= c[:, :, q].astype(np.uint16) << 4 * q
+    else:
+        packed = c
+    factor = scale_factor(s)[np.arange(parts) // 8]
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = (v * factor[:, :, None]).astype(np.float32)
+    rows = value.transpose(0, 2, 1).reshape(4 * parts, columns)
+    lanes = [quad * (8 * g // quad) + 8 * g % quad // 8 for g in range(parts // 8)]
+    return packed, s, rows, lanes
+
+
+def mx():
+    kinds = ["f8e4m3fn", "f8e5m2", "f4e2m1"]
+    for target, parts, quad, m, n, shift in (
+            ("tiny", 8, 8, 4, 3, 0), ("tiny", 16, 8, 16, 5, 0), ("tiny", 16, 8, 6, 5, 2), ("tiny", 16, 8, 2, 4, 3),
+            ("trn3", 32, 32, 4, 3, 0), ("trn4", 128, 32, 2, 3, 12), ("trn3", 64, 32, 2, 2, 4)):
+        for wild in (False, True):
+            tw, tx = rng.choice(kinds, 2)
+            image = np.zeros((quad * 4 if target != "tiny" else 16, 512), np.uint8)
+            ops = []
+            for at, t, columns in ((0, tw, m), (128, tx, n)):
+                packed, s, rows, lanes = mx_operand(t, parts, columns, quad, wild)
+                place(image, 0, at, packed.reshape(parts, -1))
+                for g, lane in enumerate(lanes):
+                    place(image, lane + shift, at + 96, s[g:g + 1])
+                ops.append(rows)
+            names = [f"{t}x4" for t in (tw, tx)]
+            load = ("tensor", f"ldw_mx a=sbuf[0,0x0]{names[0]}{{(1,{m})}} b=sbuf[{shift},0x60]e8m0{{(1,{m})}} "
+                              f"parts={parts}")
+            mm = ("tensor", f"matmul_mx dst=psum[0,0x0]f32{{(1,{n})}} a=sbuf[0,0x80]{names[1]}{{(1,{n})}} "
+                            f"b=sbuf[{shift},0xe0]u8{{(1,{n})}} parts={parts} dst_parts={m}")
+            got, = run(target, image, [load, mm], [("psum", 0, m, 0, 4 * n)])
+            want = product(*ops)
+            assert same_bits(got, want), (target, tw, tx, got.view(np.float32), want)
+
+
+def mx_reads_only_its_scales():
+    """Partitions between the scales may never have been written."""
+    fill = [("vector", "fill.u32 dst=sbuf[0,0x0]u32{(1,4)} s0=0 parts=16"),
+            ("vector", "fill.u32 dst=sbuf[0,0x40]u32{(1,4)} s0=0 parts=1")]
+    image = np.zeros((16, 4), np.uint8)
+    load = [("tensor", "ldw_mx a=sbuf[0,0x0]f8e4m3fnx4{(1,2)} b=sbuf[0,0x40]e8m0{(1,2)} parts=8")]
+    both = [("tensor", "ldw_mx a=sbuf[0,0x0]f8e4m3fnx4{(1,2)} b=sbuf[0,0x40]e8m0{(1,2)} parts=16")]
+    run("tiny", image, fill + load, [])
+    faults(837, "tiny", image, fill + both)
+    more = [("vector", "fill.u32 dst=sbuf[8,0x40]u32{(1,4)} s0=0 parts=1")]
+    run("tiny", image, fill + more + both, [])
 
 
 def bf16_sums():
@@ -223,9 +285,16 @@ def examples():
                "matmul_rows dst=psum[0,0x0]f32{(1,1)} a=sbuf[0,0x0]f8e4m3{(1,2)(1,1)} parts=1 dst_parts=2",
                ("psum", 0, 2, 0, 4))
     assert got.view(np.uint32).ravel().tolist() == [0x40e00000, 0x41200000]
+    image = np.zeros((32, 512), np.uint8)
+    place(image, 0, 0, np.tile(np.uint8([0x38, 0x40, 0x44, 0x48] * 2), (32, 1)))
+    place(image, 0, 256, np.full((4, 2), 128, np.uint8))
+    got = both("trn3", image, "ldw_mx a=sbuf[0,0x0]f8e4m3fnx4{(1,2)} b=sbuf[0,0x100]e8m0{(1,2)} parts=32",
+               "matmul_mx dst=psum[0,0x0]f32{(1,1)} a=sbuf[0,0x0]f8e4m3fnx4{(1,1)} b=sbuf[0,0x100]e8m0{(1,1)} "
+               "parts=32 dst_parts=2", ("psum", 0, 2, 0, 4))
+    assert got.view(np.uint32).ravel().tolist() == [0x45700000, 0x45700000], got.view(np.float32)
 
 
-TESTS = (examples, tiles, tile_errors, onezero, transposes, double_rows, bf16_sums, banks)
+TESTS = (examples, tiles, tile_errors, onezero, transposes, double_rows, mx, mx_reads_only_its_scales, bf16_sums, banks)
 for t in TESTS:
     t()
 print("ok")

@@ -78,6 +78,58 @@ static const illegal_insn broken[] = {
      "T5 dst"},
     {"tensor", "matmul col0=4 tile_cols=4 " MM_DST MM_A MM_PARTS, "T6 dst"},
 
+#define MX_A "a=sbuf[0,0x0]f8e4m3fnx4{(1,2)} "
+#define MX_B "b=sbuf[0,0x40]e8m0{(1,2)} "
+#define MX_P "parts=8"
+    {"tensor",
+     "ldw_mx a=sbuf[8,0x0]f4e2m1x4{(1,2)} b=sbuf[8,0x40]e8m0{(1,2)} parts=16",
+     "M1 a"},
+    {"tensor",
+     "ldw_mx a=sbuf[4,0x0]f4e2m1x4{(1,2)} b=sbuf[4,0x40]e8m0{(1,2)} parts=8",
+     "M2 a"},
+    {"tensor", "ldw_mx a=sbuf[0,0xffe]f4e2m1x4{(1,2)} " MX_B MX_P, "M3 a"},
+    {"tensor", "ldw_mx a=psum[0,0x0]f8e4m3fnx4{(1,2)} " MX_B MX_P, "C1"},
+    {"tensor",
+     "ldw_mx a=sbuf[0,0x0]f4e2m1x4{(1,18)} b=sbuf[0,0x40]e8m0{(1,18)} " MX_P,
+     "C3"},
+    {"tensor",
+     "ldw_mx a=sbuf[0,0x0]f4e2m1x4{(1,3)} b=sbuf[0,0x40]e8m0{(1,3)} " MX_P,
+     "C4"},
+    {"tensor", "ldw_mx " MX_A "b=sbuf[0,0x40]e8m0{(1,1)} " MX_P, "C5"},
+    {"tensor", "ldw_mx a=sbuf[0,0x0]f8e4m3fn{(1,2)} " MX_B MX_P, "C6"},
+    {"tensor", "ldw_mx " MX_A "b=sbuf[4,0x40]e8m0{(1,2)} " MX_P, "C7"},
+    {"tensor",
+     "ldw_mx a=sbuf[4,0x0]f8e4m3fnx4{(1,2)} b=sbuf[4,0x40]e8m0{(1,2)} "
+     "parts=4",
+     "S4 b"},
+    {"tensor", "ldw_mx " MX_A "b=psum[0,0x40]e8m0{(1,2)} " MX_P, "S1 b"},
+    {"tensor", "ldw_mx " MX_A "b=sbuf[0,0xfff]e8m0{(1,2)} " MX_P, "S2 b"},
+    {"tensor", "ldw_mx " MX_A "b=sbuf[0,0x40]i8{(1,2)} " MX_P, "S3 b"},
+    {"tensor", "ldw_mx " MX_A MX_B "parts=4", "S4 b"},
+    {"tensor",
+     "matmul_mx " MM_DST "a=psum[0,0x0]f8e4m3fnx4{(1,2)} " MX_B MX_P
+     " dst_parts=2",
+     "C1"},
+    {"tensor",
+     "matmul_mx dst=psum[0,0x0]f32{(0,65)} a=sbuf[0,0x0]f4e2m1x4{(1,65)} "
+     "b=sbuf[0,0x100]e8m0{(1,65)} " MX_P " dst_parts=2",
+     "C3"},
+    {"tensor",
+     "matmul_mx " MM_DST MX_A "b=sbuf[0,0x40]e8m0{(1,1)} " MX_P " dst_parts=2",
+     "C4"},
+    {"tensor",
+     "matmul_mx " MM_DST "a=sbuf[0,0x0]f8e5m2{(1,2)} " MX_B MX_P " dst_parts=2",
+     "C5"},
+    {"tensor",
+     "matmul_mx dst=psum[0,0x0]f16{(1,2)} " MX_A MX_B MX_P " dst_parts=2",
+     "C6"},
+    {"tensor",
+     "matmul_mx accumulate first_mask=1 " MM_DST MX_A MX_B MX_P " dst_parts=2",
+     "C7"},
+    {"tensor",
+     "matmul_mx " MM_DST MX_A "b=sbuf[5,0x40]e8m0{(1,2)} " MX_P " dst_parts=2",
+     "C8"},
+
 #define ROWS_A "a=sbuf[0,0x0]f8e4m3{(2,2)(1,2)} "
     {"tensor", "ldw_rows a=psum[0,0x0]f8e4m3{(1,4)} parts=2", "C1"},
     {"tensor", "ldw_rows a=sbuf[0,0x0]f8e4m3{(1,34)} parts=2", "C3"},
@@ -114,6 +166,21 @@ static const illegal_insn broken[] = {
      "pe_transpose dst=psum[0,0x0]f8e5m2{(1,2)} "
      "a=sbuf[0,0x0]f8e5m2{(1,2)} " MM_PARTS,
      "C6"},
+
+#define Q_DST "dst=sbuf[0,0x80]f8e5m2x4{(1,2)} "
+#define Q_A   "a=sbuf[0,0x0]bf16{(1,8)} "
+#define Q_S   "dst2=sbuf[0,0x40]e8m0{(1,2)} "
+    {"vector", "quantize_mx " Q_DST "a=psum[0,0x0]bf16{(1,8)} " Q_S MX_P, "C1"},
+    {"vector", "quantize_mx dst=psum[0,0x80]f8e5m2x4{(1,2)} " Q_A Q_S MX_P,
+     "C1"},
+    {"vector", "quantize_mx " Q_DST "a=sbuf[0,0x0]bf16{(1,9)} " Q_S MX_P, "C2"},
+    {"vector", "quantize_mx " Q_DST Q_A "dst2=sbuf[0,0x40]e8m0{} " MX_P, "C2"},
+    {"vector", "quantize_mx " Q_DST "a=sbuf[0,0x0]f32{(1,8)} " Q_S MX_P, "C3"},
+    {"vector", "quantize_mx dst=sbuf[0,0x80]f4e2m1x4{(1,2)} " Q_A Q_S MX_P,
+     "C4"},
+    {"vector", "quantize_mx " Q_DST Q_A "dst2=sbuf[4,0x40]e8m0{(1,2)} " MX_P,
+     "C5"},
+    {"vector", "quantize_mx mode=2 " Q_DST Q_A Q_S MX_P, "C6"},
 
     {"vector", "copy " DST "a=sbuf[0,0xffc]f32{(1,4)} " P, "P4 a"},
     {"vector", "copy " DST "a=sbuf[0,0x0]f32{(-1,4)} " P, "P4 a"},
