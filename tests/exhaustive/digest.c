@@ -225,7 +225,8 @@ typedef struct {
 } instance;
 
 static uint8_t memory[NUM_OPERANDS][REGION + 2 * SLACK];
-static float pe_w[128 * 128], pe_x[128 * 512], pe_out[128 * 512];
+static float pe_w[NUM_PE_WEIGHTS], pe_x[NUM_PE_MOVING], pe_out[NUM_PE_MOVING];
+static num_word pe_bits[NUM_PE_CELLS];
 static num_state state;
 
 // Rows of elements one after the other, partitions apart.
@@ -326,6 +327,56 @@ choose(instance *m)
     in->s1 = some_scalar(m, NUM_S1, next);
 }
 
+static num_view
+typed(int k, uint32_t parts, uint32_t cols, num_dtype t)
+{
+    num_view v = {
+        .base = memory[k] + SLACK, .parts = parts, .dtype = t, .ndim = 1};
+    v.dim[0].count = cols;
+    v.dim[0].step = num_dtype_bytes(t);
+    v.part_step = v.dim[0].step * cols;
+    return v;
+}
+
+// The modes of the array: types and shapes that only they have. Products use
+// weights that are loaded here.
+static bool
+make_array(instance *m)
+{
+    num_insn *in = &m->in, load;
+    uint32_t n = m->cols;
+    bool loads = in->op == NUM_OP_LDW_MX || in->op == NUM_OP_LDW_ROWS;
+    uint32_t parts = 16;
+    in->quad = 8;
+    switch (in->op) {
+    case NUM_OP_LDW_ROWS:
+    case NUM_OP_MATMUL_ROWS:
+        in->a = typed(NUM_A, parts, 2 * n, DT_F8E5M2);
+        load = *in;
+        load.op = NUM_OP_LDW_ROWS;
+        break;
+    case NUM_OP_LDW_MX:
+    case NUM_OP_MATMUL_MX:
+        in->a = typed(NUM_A, parts, n, DT_F8E4M3FNX4);
+        in->b = typed(NUM_B, parts, n, DT_E8M0);
+        load = *in;
+        load.op = NUM_OP_LDW_MX;
+        break;
+    case NUM_OP_QUANTIZE_MX:
+        in->mode = below(&m->s, 2);
+        in->a = typed(NUM_A, parts, 4 * n, DT_BF16);
+        in->dst = typed(NUM_DST, parts, n, DT_F8E5M2X4);
+        in->dst2 = typed(NUM_DST2, parts, n, DT_E8M0);
+        return true;
+    default: return false;
+    }
+    if (!loads) {
+        num_exec(&load, &state, scratch);
+        in->dst = typed(NUM_DST, n, n, DT_F32);
+    }
+    return true;
+}
+
 // Operations whose shapes the table leaves to their rules.
 static bool
 make_special(instance *m)
@@ -367,7 +418,7 @@ has_own_rules(num_op op)
         NUM_OP_BN_AGGR,     NUM_OP_MAX8,         NUM_OP_FIND8,
         NUM_OP_REPLACE8,    NUM_OP_SHUFFLE,      NUM_OP_TRANSPOSE32,
         NUM_OP_RNG_SET,     NUM_OP_RNG_GET,      NUM_OP_RNG,
-        NUM_OP_RNG_UNIFORM, NUM_OP_DROPOUT,
+        NUM_OP_RNG_UNIFORM, NUM_OP_DROPOUT,      NUM_OP_PE_TRANSPOSE,
     };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (own[i] == op)
@@ -381,7 +432,7 @@ make(instance *m)
 {
     const num_op_form *form = num_op_form_of(m->in.op);
     choose(m);
-    if (make_special(m))
+    if (make_special(m) || make_array(m))
         return true;
     for (int k = 0; k < NUM_VIEWS; k++) {
         if (form->roles[k] != '-' && !make_view(m, form, k))
@@ -442,7 +493,7 @@ digest_operation(num_op op)
         eat(&h, memory[NUM_RED] + SLACK, 4096);
         eat(&h, state.acc, sizeof state.acc);
     }
-    eat(&h, pe_w, sizeof *pe_w * state.pe.k * state.pe.m);
+    eat(&h, pe_w, sizeof pe_w);
     tell("operation", num_op_name(op), h);
 }
 
@@ -471,7 +522,7 @@ main(int argc, char **argv)
 {
     set_mode(argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0);
     unsigned mode = get_mode();
-    state.pe = (num_pe){.w = pe_w, .x = pe_x, .out = pe_out};
+    state.pe = (num_pe){.w = pe_w, .bits = pe_bits, .x = pe_x, .out = pe_out};
     num_env env = num_env_enter();
     for (int as = NUM_AS_F32; as <= NUM_AS_BOOL; as++) {
         digest_functions((num_as)as);

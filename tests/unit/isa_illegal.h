@@ -130,6 +130,10 @@ static const illegal_insn broken[] = {
      "matmul_mx " MM_DST MX_A "b=sbuf[5,0x40]e8m0{(1,2)} " MX_P " dst_parts=2",
      "C8"},
 
+    {"tensor",
+     "matmul_mx dst=psum[0,0xfc]f32{(1,2)} " MX_A MX_B MX_P " dst_parts=2",
+     "B3 dst"},
+
 #define ROWS_A "a=sbuf[0,0x0]f8e4m3{(2,2)(1,2)} "
     {"tensor", "ldw_rows a=psum[0,0x0]f8e4m3{(1,4)} parts=2", "C1"},
     {"tensor", "ldw_rows a=sbuf[0,0x0]f8e4m3{(1,34)} parts=2", "C3"},
@@ -149,6 +153,9 @@ static const illegal_insn broken[] = {
     {"tensor", "matmul_rows accumulate first_mask=1 " MM_DST ROWS_A MM_PARTS,
      "C7"},
 
+    {"tensor", "matmul_rows dst=psum[0,0xfc]f32{(1,2)} " ROWS_A MM_PARTS,
+     "B3 dst"},
+
 #define T_DST "dst=psum[0,0x0]bf16{(1,2)} "
     {"tensor", "pe_transpose " T_DST "a=psum[0,0x0]bf16{(1,2)} " MM_PARTS,
      "C1"},
@@ -166,6 +173,11 @@ static const illegal_insn broken[] = {
      "pe_transpose dst=psum[0,0x0]f8e5m2{(1,2)} "
      "a=sbuf[0,0x0]f8e5m2{(1,2)} " MM_PARTS,
      "C6"},
+
+    {"tensor",
+     "pe_transpose dst=psum[0,0xfc]bf16{(1,4)} "
+     "a=sbuf[0,0x0]bf16{(1,4)} " MM_PARTS,
+     "B3 dst"},
 
 #define Q_DST "dst=sbuf[0,0x80]f8e5m2x4{(1,2)} "
 #define Q_A   "a=sbuf[0,0x0]bf16{(1,8)} "

@@ -597,6 +597,22 @@ harm_vector(isa_scalar *s, uint32_t way)
     return true;
 }
 
+// Tiles that are none, or smaller than the operands, or elsewhere.
+enum { TILE_HARMS = 5 };
+
+static void
+harm_tile(isa_insn *in, uint32_t way)
+{
+    static const uint32_t first[] = {1, 0, 64}, size[] = {0, 4, 64};
+    if (way < 3) {
+        in->row0 = in->col0 = first[way];
+        in->tile_rows = in->tile_cols = size[way];
+        in->parts = in->dst_parts = way == 1 ? 8 : in->parts;
+    } else {
+        in->parts = way == 3 ? 1 : 127;
+    }
+}
+
 static bool
 breaks_somewhere(fixture *f, const isa_insn *in, const isa_rule *r)
 {
@@ -627,6 +643,12 @@ operand_breaks(fixture *f, const isa_info *info, const isa_rule *r)
         if ((harm_view(view_named(&in, r->on), way) ||
              harm_vector(vector_named(&in, r->on), way)) &&
             breaks_somewhere(f, &in, r))
+            return true;
+    }
+    for (uint32_t way = 0; way < TILE_HARMS; way++) {
+        assert_true(parse_line(f, info->example, &in));
+        harm_tile(&in, way);
+        if (breaks_somewhere(f, &in, r))
             return true;
     }
     return false;
