@@ -143,6 +143,6 @@ def mapped():
         same(kernel + " c", c, np.cumsum(x, 1))
 
 
-for test in (gather, scatter, recurrence, order, mapped):
+for test in (gather, scatter, update, recurrence, order, mapped):
     test()
 sys.exit(bad != 0)
