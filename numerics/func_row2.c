@@ -270,6 +270,8 @@ simple2_fold(num_binary f, num_as as, const rows *r)
         fold_blocks(NUM_MAX, NUM_AS_F32, r);
     else if (f == NUM_MIN && is_float)
         fold_blocks(NUM_MIN, NUM_AS_F32, r);
+    else if (is_float)
+        fold_blocks(f, NUM_AS_F32, r);
     else if (is_signed)
         fold_blocks(f, NUM_AS_I32, r);
     else
