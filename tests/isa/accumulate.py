@@ -4,7 +4,7 @@ import numpy as np
 
 from machine import Machine, expect, expect_fault, f32, reduce32
 
-STATE = 847  # E0847: a lane that was never set
+STATE = 847
 A = "a=sbuf[0,0x0]f32{(1,40)}"
 DST = "dst=sbuf[0,0x100]bf16{(1,40)}"
 
