@@ -127,7 +127,8 @@ void api_name_updates(tir_fn *fn);
 // The tensors of the loaded object in the same form.
 tir_tensor *api_machine_tensors(arena *a, const rt_program *rt, uint32_t *n);
 // Elements drawn from the seed, different for each 'index'.
-void api_draw(void *data, const tir_tensor *t, uint64_t seed, uint32_t index);
+void api_draw(sy_session *s, sy_program *p, uint32_t index, uint64_t seed,
+              void *data);
 // One element as a real number (exactly).
 double api_value(num_dtype t, const void *data, uint64_t e);
 

@@ -128,17 +128,81 @@ draw_word(num_dtype t, uint64_t *rng)
     return 0;
 }
 
-void
-api_draw(void *data, const tir_tensor *t, uint64_t seed, uint32_t index)
+// ---- inputs that are subscripts
+
+// Values that keep every subscript made of one input inside.
+typedef struct {
+    const char *name;
+    bool is_used;
+    int64_t lo, hi;
+} draw_range;
+
+// The tensor that a node is an element of, unchanged; TIR_ABSENT if none.
+static uint32_t
+read_of(const tir_op *op, uint32_t node)
 {
+    const tir_node *n = &op->nodes.at[node];
+    while (n->kind == TIR_N_CAST && n->to == DT_I32)
+        n = &op->nodes.at[n->arg[0]];
+    return n->kind == TIR_N_READ ? op->reads.at[n->read].tensor : TIR_ABSENT;
+}
+
+static void
+narrow_range(const tir_fn *fn, const tir_op *op, const tir_read *r,
+             draw_range *range)
+{
+    const tir_tensor *t = &fn->tensors.at[r->tensor];
+    for (uint32_t d = 0; d < t->rank && !r->has_fill; d++) {
+        int64_t lo, hi;
+        uint32_t of = r->dyn[d] ? read_of(op, r->dyn[d]) : TIR_ABSENT;
+        if (of == TIR_ABSENT || strcmp(fn->tensors.at[of].name, range->name) ||
+            !tir_aff_range(op, &r->sub[d], &lo, &hi))
+            continue;
+        range->is_used = true;
+        range->lo = max_i64(range->lo, -lo);
+        range->hi = min_i64(range->hi, t->shape[d] - 1 - hi);
+    }
+}
+
+static draw_range
+range_of(const tir_fn *fn, const char *name)
+{
+    draw_range range = {.name = name, .lo = 0, .hi = INT32_MAX};
+    for (uint32_t o = 0; fn && o < fn->ops.n; o++) {
+        const tir_op *op = &fn->ops.at[o];
+        if (tir_op_is_empty(op))
+            continue;
+        for (uint32_t i = 1; i < op->nodes.n; i++)
+            if (op->nodes.at[i].kind == TIR_N_GATHER)
+                narrow_range(fn, op, &op->reads.at[op->nodes.at[i].read],
+                             &range);
+        if (op->kind == TIR_SCATTER)
+            narrow_range(fn, op, &op->target, &range);
+    }
+    range.is_used = range.is_used && range.lo <= range.hi;
+    return range;
+}
+
+void
+api_draw(sy_session *s, sy_program *p, uint32_t index, uint64_t seed,
+         void *data)
+{
+    const tir_tensor *t = &p->arrays.at[index];
+    draw_range range =
+        range_of(p->tensor_text.n ? api_tensor(s, p) : NULL, t->name);
     uint64_t rng = seed;
     rng = rng_next(&rng) + index;
     num_as as = num_widened(t->dtype);
     uint32_t size = num_dtype_bytes(t->dtype);
     uint64_t n = api_elems(t);
-    for (uint64_t e = 0; e < n; e++)
-        num_store(t->dtype, (uint8_t *)data + e * size, as,
-                  draw_word(t->dtype, &rng));
+    for (uint64_t e = 0; e < n; e++) {
+        num_word w = draw_word(t->dtype, &rng);
+        if (range.is_used)
+            w = (num_word)(range.lo +
+                           (int64_t)(rng_next(&rng) %
+                                     (uint64_t)(range.hi - range.lo + 1)));
+        num_store(t->dtype, (uint8_t *)data + e * size, as, w);
+    }
 }
 
 double

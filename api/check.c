@@ -41,7 +41,7 @@ set_inputs(check_cx *cx)
             continue;
         cx->data[i] =
             arena_array(cx->a, api_elems(t), num_dtype_bytes(t->dtype));
-        api_draw(cx->data[i], t, cx->o->seed, i);
+        api_draw(cx->s, p, i, cx->o->seed, cx->data[i]);
     }
 }
 

@@ -59,7 +59,7 @@ draw(sy_session *s, sy_program *p, uint64_t seed)
         if (t->kind == TIR_OUTPUT || p->bound[i])
             continue;
         void *data = arena_array(s->a, api_elems(t), num_dtype_bytes(t->dtype));
-        api_draw(data, t, seed, i);
+        api_draw(s, p, i, seed, data);
         p->bound[i] = data;
     }
     return api_leave(s, SY_OK);
