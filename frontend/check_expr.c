@@ -49,28 +49,43 @@ check_tensor_name(check_ctx *cx, ast_expr *e, uint32_t symbol)
     e->rank = t->rank;
 }
 
-static bool
-check_constant_name(ast_expr *e)
+typedef struct {
+    const char *name;
+    num_dtype dtype;
+    num_word word;
+} named_constant;
+
+static const named_constant *
+find_constant(str name)
 {
-    static const struct {
-        const char *name;
-        num_dtype dtype;
-        num_word word;
-    } constants[] = {
+    static const named_constant constants[] = {
         {"inf", DT_F32, 0x7f800000},
         {"nan", DT_F32, NUM_CANONICAL_NAN},
         {"true", DT_BOOL, 1},
         {"false", DT_BOOL, 0},
     };
-    for (size_t i = 0; i < ARRAY_LEN(constants); i++) {
-        if (!str_eq_z(e->name.s, constants[i].name))
-            continue;
-        e->ref = REF_CONST;
-        e->dtype = constants[i].dtype;
-        e->word = constants[i].word;
-        return true;
-    }
-    return false;
+    for (size_t i = 0; i < ARRAY_LEN(constants); i++)
+        if (str_eq_z(name, constants[i].name))
+            return &constants[i];
+    return NULL;
+}
+
+bool
+check_is_constant(str name)
+{
+    return find_constant(name) != NULL;
+}
+
+static bool
+check_constant_name(ast_expr *e)
+{
+    const named_constant *c = find_constant(e->name.s);
+    if (!c)
+        return false;
+    e->ref = REF_CONST;
+    e->dtype = c->dtype;
+    e->word = c->word;
+    return true;
 }
 
 // What a recurrence defines has no value as a whole yet.

@@ -10,7 +10,7 @@ static bool
 is_known_name(const check_ctx *cx, str name)
 {
     return check_find_index(cx, name) || map_get_str(&cx->tensors, name) ||
-           map_get_str(&cx->dims, name);
+           map_get_str(&cx->dims, name) || check_is_constant(name);
 }
 
 static void

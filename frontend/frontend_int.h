@@ -331,6 +331,8 @@ void check_base(check_ctx *cx, ast_expr *e); // what is subscripted
 void check_element(check_ctx *cx, const ast_expr *e);
 void check_condition(check_ctx *cx, const ast_expr *e);
 void check_poison(ast_expr *e);
+// inf nan true false.
+bool check_is_constant(str name);
 // check_index.c
 ast_index *check_find_index(const check_ctx *cx, str name);
 void check_add_index(check_ctx *cx, ast_index *ix);

@@ -23,7 +23,7 @@ from generate import make  # noqa: E402
 from lang import source  # noqa: E402
 from shrink import shrink  # noqa: E402
 
-FEATURES = ()
+FEATURES = ("gather", "scatter", "recurrence", "sort", "inout")
 TARGETS = ("trn1", "trn2", "trn3", "trn4")
 BATCH = 25
 SECONDS = 120
