@@ -26,8 +26,8 @@ def each(f):
     return np.vectorize(f, otypes=[np.float64])
 
 
-def gelu_tanh(x):
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+def gelu_tanh(x):  # without the cancellation of 1 + tanh
+    return x * sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3))
 
 
 def sigmoid(x):
@@ -331,7 +331,11 @@ class Evaluator:
             place = n + k if s.backward else lag - 1 - k
             here = [slice(None)] * len(shape)
             here[s.time] = place
-            line[tuple(here)] = np.broadcast_to(self.expr(init, rest), tuple(rest.values()))
+            # An element of the tensor like all others: of its type.
+            start = self.stored(s.out.dtype, init.as_, self.expr(init, rest))
+            if s.out.dtype in FLOATS and is_constant(init):
+                start = rounded(s.out.dtype, start)
+            line[tuple(here)] = np.broadcast_to(start, tuple(rest.values()))
         shift_by = 0 if s.backward else lag
         for t in order:
             self.values[s.out.name] = line
