@@ -207,10 +207,14 @@ clang-check: $(CLANG_OK)
 lint:
 	@$(PYTHON) tests/lint.py
 
-docs: $(G)/isa_gen.h
-	cp $(G)/isa.md docs/isa.md
-drift: $(G)/isa_gen.h
-	@cmp $(G)/isa.md docs/isa.md || { echo "run: make docs"; exit 1; }
+$(G)/library.md: lib/gen/table.py $(sort $(wildcard lib/*.tk))
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) $< lib $@
+
+docs: $(G)/isa_gen.h $(G)/library.md
+	cp $(G)/isa.md $(G)/library.md docs/
+drift: $(G)/isa_gen.h $(G)/library.md
+	@cmp $(G)/isa.md docs/isa.md && cmp $(G)/library.md docs/library.md || { echo "run: make docs"; exit 1; }
 
 # ---- installing ---------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ set_up(void **state)
     for (uint32_t i = 0; i < embedded_lib_count; i++) {
         str text = {embedded_lib[i].text, embedded_lib[i].n};
         uint32_t s = diag_add_source(&dg, embedded_lib[i].name, text);
-        libs[nlibs] = tk_parse(mem, &dg, s, NULL, 0);
+        libs[nlibs] = tk_parse(mem, &dg, s, libs, nlibs);
         if (!libs[nlibs++])
             return -1;
     }
