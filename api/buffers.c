@@ -183,13 +183,26 @@ range_of(const tir_fn *fn, const char *name)
     return range;
 }
 
+// The tensor IR, if there is a right one; what is wrong with it is told to
+// those who ask for it.
+static const tir_fn *
+draw_tensor(sy_session *s, const sy_program *p)
+{
+    if (p->tensor || !p->tensor_text.n)
+        return p->tensor;
+    diags *d = ARENA_NEW(s->a, diags);
+    diags_init(d, s->a);
+    uint32_t source = diag_add_source(d, p->m->name, p->tensor_text);
+    const tir_fn *fn = tir_parse(s->a, d, source);
+    return fn && tir_verify(fn, d) ? fn : NULL;
+}
+
 void
 api_draw(sy_session *s, sy_program *p, uint32_t index, uint64_t seed,
          void *data)
 {
     const tir_tensor *t = &p->arrays.at[index];
-    draw_range range =
-        range_of(p->tensor_text.n ? api_tensor(s, p) : NULL, t->name);
+    draw_range range = range_of(draw_tensor(s, p), t->name);
     uint64_t rng = seed;
     rng = rng_next(&rng) + index;
     num_as as = num_widened(t->dtype);

@@ -71,7 +71,10 @@ val_copy(lower *lw, const tile_domain *dom, const tile_val *v, dim_mask over,
 {
     tile_val r = val_new(lw, dom, over, num_widened(dtype), dtype, 2, "copy");
     if (v->kind == VAL_IMM) {
-        emit_fill(lw, dom, &r, num_cast(r.as, v->as, v->imm));
+        // In its own type: the store rounds, and the error analysis sees it.
+        tile_val to = r;
+        to.as = v->as;
+        emit_fill(lw, dom, &to, v->imm);
         return r;
     }
     tile_op *o = lower_op(lw, dom, NUM_OP_COPY, ENG_VECTOR);
