@@ -147,8 +147,8 @@ narrow(tir_span *s, int64_t at, int64_t k, int64_t extent)
         s->lo = max_i64(s->lo, ceil_div(at - (extent - 1), -k));
         s->hi = min_i64(s->hi, floor_div(at, -k) + 1);
     }
-    if (s->hi < s->lo)
-        s->hi = s->lo;
+    if (s->hi < s->lo) // the bounds may lie beyond the row
+        s->lo = s->hi = 0;
 }
 
 tir_span
