@@ -1,62 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensor IR that is no plain map: gathers, scatters, sorts, reshapes,
 // recurrences, updates of inputs. Text, rules, and results worked out by hand.
-#include "ir/tensor.h"
+#include "tests/unit/tensor_text.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static arena *mem;
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    mem = arena_new();
-    return mem ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    arena_free(mem);
-    return 0;
-}
 
 // ---- text
-
-static tir_fn *
-parse(const char *text, diags *d)
-{
-    diags_init(d, mem);
-    return tir_parse(mem, d, diag_add_source(d, "t", str_of(text)));
-}
-
-static tir_fn *
-parse_ok(const char *text)
-{
-    diags d;
-    tir_fn *fn = parse(text, &d);
-    if (!fn)
-        print_error("%s\n%s\n", d.msgs.n ? d.msgs.at[0].text : "?", text);
-    assert_non_null(fn);
-    return fn;
-}
-
-static const char *
-text_of(const tir_fn *fn)
-{
-    strbuf b = strbuf_new(mem);
-    tir_print(fn, &b);
-    return b.p;
-}
 
 static const char everything[] =
     "tensor_ir @everything {\n"

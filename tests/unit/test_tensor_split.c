@@ -2,53 +2,7 @@
 // Pass 'split': what becomes of subscripts made of index arithmetic. Every
 // expectation was written by hand, and has to compute what the text before it
 // computes.
-#include "ir/tensor.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static arena *mem;
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    mem = arena_new();
-    return mem ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    arena_free(mem);
-    return 0;
-}
-
-static tir_fn *
-parse_ok(const char *text)
-{
-    diags d;
-    diags_init(&d, mem);
-    tir_fn *fn = tir_parse(mem, &d, diag_add_source(&d, "t", str_of(text)));
-    if (!fn)
-        print_error("%s\n%s\n", d.msgs.n ? d.msgs.at[0].text : "?", text);
-    assert_non_null(fn);
-    return fn;
-}
-
-static const char *
-text_of(const tir_fn *fn)
-{
-    strbuf b = strbuf_new(mem);
-    tir_print(fn, &b);
-    return b.p;
-}
+#include "tests/unit/tensor_text.h"
 
 // The bytes of output y, all inputs being 1, 2, 3, ..
 static char *
