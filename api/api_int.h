@@ -127,8 +127,10 @@ void api_name_updates(tir_fn *fn);
 // The tensors of the loaded object in the same form.
 tir_tensor *api_machine_tensors(arena *a, const rt_program *rt, uint32_t *n);
 // Elements drawn from the seed, different for each 'index'.
-void api_draw(sy_session *s, sy_program *p, uint32_t index, uint64_t seed,
-              void *data);
+// 'fn' says which of them are subscripts: api_draw_tensor's, NULL if unknown.
+void api_draw(const tir_fn *fn, const tir_tensor *t, uint32_t index,
+              uint64_t seed, void *data);
+const tir_fn *api_draw_tensor(sy_session *s, const sy_program *p);
 // One element as a real number (exactly).
 double api_value(num_dtype t, const void *data, uint64_t e);
 

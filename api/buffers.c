@@ -185,8 +185,8 @@ range_of(const tir_fn *fn, const char *name)
 
 // The tensor IR, if there is a right one; what is wrong with it is told to
 // those who ask for it.
-static const tir_fn *
-draw_tensor(sy_session *s, const sy_program *p)
+const tir_fn *
+api_draw_tensor(sy_session *s, const sy_program *p)
 {
     if (p->tensor || !p->tensor_text.n)
         return p->tensor;
@@ -198,11 +198,10 @@ draw_tensor(sy_session *s, const sy_program *p)
 }
 
 void
-api_draw(sy_session *s, sy_program *p, uint32_t index, uint64_t seed,
+api_draw(const tir_fn *fn, const tir_tensor *t, uint32_t index, uint64_t seed,
          void *data)
 {
-    const tir_tensor *t = &p->arrays.at[index];
-    draw_range range = range_of(draw_tensor(s, p), t->name);
+    draw_range range = range_of(fn, t->name);
     uint64_t rng = seed;
     rng = rng_next(&rng) + index;
     num_as as = num_widened(t->dtype);

@@ -32,6 +32,7 @@ set_inputs(check_cx *cx)
 {
     sy_program *p = cx->p;
     cx->data = ARENA_ARRAY(cx->a, p->arrays.n, void *);
+    const tir_fn *fn = api_draw_tensor(cx->s, p);
     for (uint32_t i = 0; i < p->arrays.n; i++) {
         const tir_tensor *t = &p->arrays.at[i];
         if (t->kind == TIR_OUTPUT)
@@ -41,7 +42,7 @@ set_inputs(check_cx *cx)
             continue;
         cx->data[i] =
             arena_array(cx->a, api_elems(t), num_dtype_bytes(t->dtype));
-        api_draw(cx->s, p, i, cx->o->seed, cx->data[i]);
+        api_draw(fn, t, i, cx->o->seed, cx->data[i]);
     }
 }
 

@@ -54,12 +54,13 @@ static sy_status
 draw(sy_session *s, sy_program *p, uint64_t seed)
 {
     api_enter(s);
+    const tir_fn *fn = api_draw_tensor(s, p);
     for (uint32_t i = 0; i < p->arrays.n; i++) {
         const tir_tensor *t = &p->arrays.at[i];
         if (t->kind == TIR_OUTPUT || p->bound[i])
             continue;
         void *data = arena_array(s->a, api_elems(t), num_dtype_bytes(t->dtype));
-        api_draw(s, p, i, seed, data);
+        api_draw(fn, t, i, seed, data);
         p->bound[i] = data;
     }
     return api_leave(s, SY_OK);
